@@ -1,0 +1,6 @@
+//! The language: a shell script of `ip` and `bridge` commands.
+//!
+//! [`command`] holds the values, [`script`] reads a script into them (and nothing else: no command
+//! is looked at before the whole script was understood), [`show`] prints the model as iproute2 does.
+
+pub mod command;

@@ -1,0 +1,9 @@
+//! tapswitch: Linux's layer 2 in userspace.
+
+pub mod cli;
+pub mod control;
+pub mod iproute;
+pub mod netdev;
+pub mod switch;
+pub mod time;
+pub mod wire;

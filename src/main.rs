@@ -1,0 +1,7 @@
+//! The `tapswitch` command: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tapswitch::cli::main()
+}

@@ -1,0 +1,5 @@
+//! The model: namespaces, netdevs, their wiring, and the kernel's rules about them.
+
+/// Namespaces and netdevs.
+#[derive(Debug, Default)]
+pub struct Network {}

@@ -1,0 +1,214 @@
+//! Plain integers that one worker adds to; whoever shows them sums over the workers.
+//!
+//! The arithmetic, per attachment: `frames_in = forwarded + trapped + Σ dropped`. A copy of a flooded
+//! frame that did not get out counts under `copies_lost`, whether or not other copies did.
+
+use std::ops::AddAssign;
+
+use super::{DropReason, Plan, Verdict};
+
+/// All counters of one worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// By [`AttachmentId`](super::AttachmentId).
+    pub attachments: Vec<AttachmentCounters>,
+    /// By [`NetdevId`](super::NetdevId).
+    pub netdevs: Vec<NetdevCounters>,
+    /// By [`NetdevId`](super::NetdevId) of the bridge; zero for other netdevs.
+    pub bridges: Vec<BridgeCounters>,
+}
+
+/// What passed one attachment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentCounters {
+    /// Frames that entered the network here.
+    pub frames_in: u64,
+    /// Their octets, without FCS.
+    pub octets_in: u64,
+    /// Copies that left the network here.
+    pub frames_out: u64,
+    /// Their octets, without FCS.
+    pub octets_out: u64,
+    /// Of `frames_in`, those of which at least one copy left.
+    pub forwarded: u64,
+    /// Of `frames_in`, those that control took.
+    pub trapped: u64,
+    /// Of `frames_in`, those that went nowhere, by [`DropReason`] as index.
+    pub dropped: [u64; DropReason::COUNT],
+    /// Single copies, of frames that entered here, that did not get out, by [`DropReason`] as index.
+    pub copies_lost: [u64; DropReason::COUNT],
+    /// Copies that the attachment's own queue refused because it was full (live only).
+    pub tx_ring_full: u64,
+}
+
+impl Default for AttachmentCounters {
+    fn default() -> Self {
+        Self {
+            frames_in: 0,
+            octets_in: 0,
+            frames_out: 0,
+            octets_out: 0,
+            forwarded: 0,
+            trapped: 0,
+            dropped: [0; DropReason::COUNT],
+            copies_lost: [0; DropReason::COUNT],
+            tx_ring_full: 0,
+        }
+    }
+}
+
+impl AttachmentCounters {
+    /// Counts a frame's one outcome.
+    #[inline]
+    pub const fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Forwarded => self.forwarded += 1,
+            Verdict::Trapped => self.trapped += 1,
+            Verdict::Dropped(reason) => self.dropped[reason as usize] += 1,
+        }
+    }
+
+    /// Returns all frames dropped, whatever the reason.
+    #[must_use]
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Whether every frame that came in is accounted for.
+    #[must_use]
+    pub fn add_up(&self) -> bool {
+        self.frames_in == self.forwarded + self.trapped + self.dropped_total()
+    }
+}
+
+/// A netdev's `stats64`, as far as this program has events for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetdevCounters {
+    /// Frames received.
+    pub rx_packets: u64,
+    /// Octets received; for a bridge netdev without the 14-octet header, as the kernel counts there.
+    pub rx_bytes: u64,
+    /// Frames refused on receive.
+    pub rx_dropped: u64,
+    /// Multicast frames handed up by a bridge.
+    pub multicast: u64,
+    /// Frames transmitted.
+    pub tx_packets: u64,
+    /// Octets transmitted.
+    pub tx_bytes: u64,
+    /// Frames refused on transmit.
+    pub tx_dropped: u64,
+}
+
+/// What a bridge did to its FDB and how it spread frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BridgeCounters {
+    /// Stations learned that were not known.
+    pub learned: u64,
+    /// Known stations seen on another port than before.
+    pub moved: u64,
+    /// Stations not learned because the table was full. Their frames were forwarded all the same.
+    pub learn_refused: u64,
+    /// Frames flooded because the destination was unknown.
+    pub flooded_unknown: u64,
+    /// Multicast frames flooded.
+    pub flooded_multicast: u64,
+    /// Broadcast frames flooded.
+    pub flooded_broadcast: u64,
+}
+
+macro_rules! add_fields {
+    ($kind:ty: $($field:ident)+) => {
+        impl AddAssign<&$kind> for $kind {
+            fn add_assign(&mut self, other: &Self) {
+                $(self.$field += other.$field;)+
+            }
+        }
+    };
+}
+
+add_fields!(NetdevCounters: rx_packets rx_bytes rx_dropped multicast tx_packets tx_bytes tx_dropped);
+add_fields!(BridgeCounters: learned moved learn_refused flooded_unknown flooded_multicast flooded_broadcast);
+
+impl AddAssign<&Self> for AttachmentCounters {
+    fn add_assign(&mut self, other: &Self) {
+        self.frames_in += other.frames_in;
+        self.octets_in += other.octets_in;
+        self.frames_out += other.frames_out;
+        self.octets_out += other.octets_out;
+        self.forwarded += other.forwarded;
+        self.trapped += other.trapped;
+        self.tx_ring_full += other.tx_ring_full;
+        for reason in 0..DropReason::COUNT {
+            self.dropped[reason] += other.dropped[reason];
+            self.copies_lost[reason] += other.copies_lost[reason];
+        }
+    }
+}
+
+impl Counters {
+    /// Makes room for every id of a plan; counters so far stay.
+    pub fn fit(&mut self, plan: &Plan) {
+        let grow = |have: usize, want: usize| have.max(want);
+        self.attachments.resize_with(
+            grow(self.attachments.len(), plan.attachments.len()),
+            Default::default,
+        );
+        self.netdevs.resize_with(
+            grow(self.netdevs.len(), plan.netdevs.len()),
+            Default::default,
+        );
+        self.bridges.resize_with(
+            grow(self.bridges.len(), plan.netdevs.len()),
+            Default::default,
+        );
+    }
+}
+
+impl AddAssign<&Self> for Counters {
+    fn add_assign(&mut self, other: &Self) {
+        fn add<T: Default + for<'a> AddAssign<&'a T>>(mine: &mut Vec<T>, theirs: &[T]) {
+            mine.resize_with(mine.len().max(theirs.len()), T::default);
+            for (a, b) in mine.iter_mut().zip(theirs) {
+                *a += b;
+            }
+        }
+        add(&mut self.attachments, &other.attachments);
+        add(&mut self.netdevs, &other.netdevs);
+        add(&mut self.bridges, &other.bridges);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_frame_has_one_outcome() {
+        let mut c = AttachmentCounters::default();
+        let verdicts = [Verdict::Forwarded, Verdict::Trapped]
+            .into_iter()
+            .chain(DropReason::ALL.iter().map(|r| Verdict::Dropped(*r)));
+        for verdict in verdicts {
+            c.frames_in += 1;
+            c.count(verdict);
+        }
+        assert!(c.add_up());
+        assert_eq!(c.dropped, [1; DropReason::COUNT]);
+    }
+
+    #[test]
+    fn workers_sum() {
+        let one = Counters {
+            netdevs: vec![NetdevCounters {
+                rx_packets: 2,
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let mut sum = Counters::default();
+        sum += &one;
+        sum += &one;
+        assert_eq!(sum.netdevs[0].rx_packets, 4);
+    }
+}

@@ -1,0 +1,26 @@
+//! The core: a pure function from a frame to a verdict.
+//!
+//! ```text
+//! (plan, tables, now, ingress attachment, frame octets)  →  verdict, copies per egress attachment
+//! ```
+//!
+//! Nothing here reads a clock, does I/O, spawns a thread or allocates per frame. Read [`path`] first
+//! (how a frame moves between netdevs), then [`bridge`] (a frame's way through a bridge), then
+//! [`fdb`] (the filtering database). [`plan`] is what control publishes, [`counters`] what a worker
+//! counts.
+
+pub mod bridge;
+pub mod counters;
+pub mod fdb;
+pub mod path;
+pub mod plan;
+pub mod verdict;
+
+pub use counters::{AttachmentCounters, BridgeCounters, Counters, NetdevCounters};
+pub use fdb::{Entry, Fdb, Flags, Key};
+pub use path::{Copy, Egress, Lost, Trap, forward};
+pub use plan::{
+    AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortNo,
+    PortSet, Receive, Side, Transmit,
+};
+pub use verdict::{DropReason, PacketType, Verdict};

@@ -1,0 +1,455 @@
+//! How a frame moves between netdevs: `receive` and `transmit`, as in the kernel.
+//!
+//! [`forward`] is the outer way: for each frame of a batch, walk, then note the verdict. A walk moves
+//! copies from netdev to netdev until each has left by an attachment, was trapped, or has a reason
+//! why not. Copies that meet another bridge wait in a queue, in the order in which the kernel's
+//! backlog would take them; the queue is what bounds a loop ([`HOP_LIMIT`]).
+
+use std::collections::VecDeque;
+
+use super::fdb::View;
+use super::{
+    AttachmentId, Counters, DropReason, Key, NetdevId, PacketType, Plan, PlanAttachment,
+    PlanNetdev, Receive, Side, Transmit, Verdict, bridge,
+};
+use crate::time::Instant;
+use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, is_tag_type};
+
+/// Netdev-to-netdev hops that one frame and all its copies may make. Enough for one broadcast in a
+/// domain of 16,000 veth hosts; a loop without spanning tree reaches it and ends there.
+pub const HOP_LIMIT: u32 = 16_384;
+
+/// Octets a tagged frame needs for Linux to take its tag off: header, tag, type behind it.
+const TAGGED_MIN: usize = ETHERNET_HEADER + TAG_LEN + 2;
+
+/// One copy of a frame on its way out of an attachment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// Which frame of the batch.
+    pub frame: u32,
+    /// For whom it is: as the stack there sees it, or, on a wire, by destination address.
+    pub kind: PacketType,
+}
+
+/// One copy of a frame that did not get out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Which frame of the batch.
+    pub frame: u32,
+    /// The netdev that it should have left by.
+    pub netdev: NetdevId,
+    /// Why it did not.
+    pub reason: DropReason,
+}
+
+/// A frame for control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Which frame of the batch.
+    pub frame: u32,
+    /// The bridge port it came in by.
+    pub netdev: NetdevId,
+}
+
+/// What a batch leads to. Reused from batch to batch: once its queues have grown, a batch allocates
+/// nothing.
+#[derive(Debug, Default)]
+pub struct Egress {
+    queues: Vec<Vec<Copy>>,
+    touched: Vec<AttachmentId>,
+    verdicts: Vec<Verdict>,
+    lost: Vec<Lost>,
+    traps: Vec<Trap>,
+    pending: VecDeque<(NetdevId, Transit)>,
+}
+
+impl Egress {
+    /// Returns the verdict of each frame of the batch, in order.
+    #[must_use]
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// Returns the copies for each attachment that got any, in the order in which they got the first.
+    pub fn queues(&self) -> impl Iterator<Item = (AttachmentId, &[Copy])> {
+        self.touched
+            .iter()
+            .map(|id| (*id, self.queues[id.index()].as_slice()))
+    }
+
+    /// Returns the copies that did not get out.
+    #[must_use]
+    pub fn lost(&self) -> &[Lost] {
+        &self.lost
+    }
+
+    /// Returns the frames for control, in order.
+    #[must_use]
+    pub fn traps(&self) -> &[Trap] {
+        &self.traps
+    }
+
+    fn start(&mut self, plan: &Plan) {
+        for id in self.touched.drain(..) {
+            self.queues[id.index()].clear();
+        }
+        self.queues
+            .resize_with(self.queues.len().max(plan.attachments.len()), Vec::new);
+        self.verdicts.clear();
+        self.lost.clear();
+        self.traps.clear();
+    }
+}
+
+/// Decides a batch: frames that came in by one attachment, in order.
+///
+/// Bounds: the batch is as long as the caller makes it (64 frames live); work and copies per frame
+/// are bounded by [`HOP_LIMIT`] and the number of ports of the bridges met.
+pub fn forward(
+    plan: &Plan,
+    now: Instant,
+    ingress: AttachmentId,
+    frames: &[&[u8]],
+    counters: &mut Counters,
+    egress: &mut Egress,
+) {
+    egress.start(plan);
+    counters.fit(plan);
+    let mut walk = Walk {
+        plan,
+        now,
+        counters,
+        egress,
+        view: None,
+        ingress,
+        frame: 0,
+        header: Header::default(),
+        len: 0,
+        copies: 0,
+        trapped: false,
+        refused: None,
+    };
+    if frames.len() > 1 {
+        walk.prefetch(frames);
+    }
+    for (index, octets) in (0u32..).zip(frames) {
+        let verdict = walk.run(index, octets);
+        walk.egress.verdicts.push(verdict);
+    }
+}
+
+/// The fields of a header that the path looks at, read once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Header {
+    pub(super) destination: MacAddr,
+    pub(super) source: MacAddr,
+    ether_type: u16,
+}
+
+impl Header {
+    fn parse(octets: &[u8]) -> Option<Self> {
+        let frame = Ethernet::parse(octets).ok()?;
+        Some(Self {
+            destination: frame.destination(),
+            source: frame.source(),
+            ether_type: frame.ether_type(),
+        })
+    }
+}
+
+/// What a copy carries besides its octets, as the kernel's `sk_buff` does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transit {
+    /// For whom it is.
+    pub(super) kind: PacketType,
+    /// The outermost tag was taken off into metadata on receive: it no longer counts as length.
+    tag_aside: bool,
+}
+
+/// One frame's way through the network.
+pub(super) struct Walk<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) now: Instant,
+    pub(super) counters: &'a mut Counters,
+    egress: &'a mut Egress,
+    /// The table of the bridge met last (by index): most batches meet one bridge.
+    view: Option<(u32, View<'a>)>,
+    ingress: AttachmentId,
+    frame: u32,
+    pub(super) header: Header,
+    len: usize,
+    copies: u32,
+    trapped: bool,
+    refused: Option<DropReason>,
+}
+
+impl<'a> Walk<'a> {
+    /// Starts the cache misses of a whole batch before the first frame needs its entries.
+    fn prefetch(&mut self, frames: &[&[u8]]) {
+        let Some(bridge) = first_bridge(self.plan, self.ingress) else {
+            return;
+        };
+        let view = self.view(bridge);
+        for header in frames.iter().filter_map(|octets| Header::parse(octets)) {
+            view.prefetch(Key::untagged(header.source));
+            view.prefetch(Key::untagged(header.destination));
+        }
+    }
+
+    /// Takes one frame from its ingress attachment to its verdict.
+    fn run(&mut self, index: u32, octets: &[u8]) -> Verdict {
+        self.frame = index;
+        self.len = octets.len();
+        (self.copies, self.trapped, self.refused) = (0, false, None);
+        let counters = &mut self.counters.attachments[self.ingress.index()];
+        counters.frames_in += 1;
+        counters.octets_in += octets.len() as u64;
+
+        self.enter(octets);
+        let mut hops = 0;
+        while let Some((netdev, transit)) = self.egress.pending.pop_front() {
+            hops += 1;
+            if hops > HOP_LIMIT {
+                self.lose(netdev, DropReason::HopLimit);
+            } else {
+                self.receive(netdev, transit);
+            }
+        }
+
+        let verdict = if self.trapped {
+            Verdict::Trapped
+        } else if self.copies > 0 {
+            Verdict::Forwarded
+        } else {
+            // Every exit names its reason; the debug build, under which the tests run, holds it to that.
+            debug_assert!(self.refused.is_some(), "a frame ended without a reason");
+            Verdict::Dropped(self.refused.unwrap_or(DropReason::NoEgressPort))
+        };
+        self.counters.attachments[self.ingress.index()].count(verdict);
+        verdict
+    }
+
+    /// From the attachment to the first `receive` or `transmit`.
+    fn enter(&mut self, octets: &[u8]) {
+        let Some(header) = Header::parse(octets) else {
+            return self.refuse(DropReason::Runt);
+        };
+        self.header = header;
+        let attachment = self.plan.attachments[self.ingress.index()];
+        let netdev = &self.plan.netdevs[attachment.netdev.index()];
+        if !netdev.up {
+            return self.refuse(DropReason::NetdevDown);
+        }
+        match attachment.side {
+            Side::Wire => self.arrive(attachment.netdev),
+            Side::Stack => {
+                // A socket may send a tag beyond the MTU, but only an 802.1Q one (packet_extra_vlan_len_allowed).
+                let tag = if header.ether_type == 0x8100 {
+                    TAG_LEN
+                } else {
+                    0
+                };
+                if octets.len() > netdev.mtu as usize + ETHERNET_HEADER + tag {
+                    return self.refuse(DropReason::SenderOversize);
+                }
+                self.transmit(
+                    attachment.netdev,
+                    Transit {
+                        kind: self.kind_by_address(),
+                        tag_aside: false,
+                    },
+                );
+            }
+        }
+    }
+
+    /// A frame comes in by a netdev's wire side: for whom it is (`eth_type_trans`), then the handlers.
+    fn arrive(&mut self, netdev: NetdevId) {
+        let kind = self.kind_for(self.plan.netdevs[netdev.index()].mac);
+        self.count_rx(netdev, self.len);
+        self.receive(
+            netdev,
+            Transit {
+                kind,
+                tag_aside: false,
+            },
+        );
+    }
+
+    /// The handlers of a netdev, in the kernel's order (`__netif_receive_skb_core`).
+    fn receive(&mut self, netdev: NetdevId, mut transit: Transit) {
+        if !transit.tag_aside && is_tag_type(self.header.ether_type) {
+            if self.len < TAGGED_MIN {
+                self.counters.netdevs[netdev.index()].rx_dropped += 1;
+                return self.refuse(DropReason::TruncatedTag);
+            }
+            transit.tag_aside = true;
+        }
+        match self.plan.netdevs[netdev.index()].receive {
+            Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
+            Receive::Stack => self.deliver_up(netdev, transit.kind),
+        }
+    }
+
+    /// A frame leaves by a netdev (`ndo_start_xmit`).
+    pub(super) fn transmit(&mut self, id: NetdevId, transit: Transit) {
+        match self.plan.netdevs[id.index()].transmit {
+            Transmit::Wire(wire) => {
+                self.count_tx(id, self.len);
+                self.leave(wire, self.kind_by_address());
+            }
+            Transmit::Peer(peer) => self.cross(id, peer, transit),
+            Transmit::Bridge(bridge) => {
+                self.count_tx(id, self.len);
+                bridge::transmit(self, bridge, transit);
+            }
+            Transmit::Nothing => {
+                self.count_tx(id, self.len);
+                self.lose(id, DropReason::DummyTransmit);
+            }
+        }
+    }
+
+    /// Over a veth pair (`veth_xmit`, `__dev_forward_skb`).
+    fn cross(&mut self, id: NetdevId, peer_id: NetdevId, transit: Transit) {
+        let peer = &self.plan.netdevs[peer_id.index()];
+        if let Some(reason) = if !peer.up {
+            Some(DropReason::PeerDown)
+        } else {
+            self.too_long_for(peer, transit)
+                .then_some(DropReason::PeerOversize)
+        } {
+            self.counters.netdevs[id.index()].tx_dropped += 1;
+            return self.lose(id, reason);
+        }
+        self.count_tx(id, self.len);
+        self.count_rx(peer_id, self.len);
+        let transit = Transit {
+            kind: self.kind_for(peer.mac),
+            ..transit
+        };
+        match peer.receive {
+            // Nothing more can branch there, so no queue is needed.
+            Receive::Stack => self.receive(peer_id, transit),
+            Receive::Bridge(..) => self.egress.pending.push_back((peer_id, transit)),
+        }
+    }
+
+    /// Whether a frame is longer than a netdev takes from another (`is_skb_forwardable`).
+    pub(super) fn too_long_for(&self, netdev: &PlanNetdev, transit: Transit) -> bool {
+        let aside = if transit.tag_aside { TAG_LEN } else { 0 };
+        self.len - aside > netdev.mtu as usize + ETHERNET_HEADER + TAG_LEN
+    }
+
+    /// Hands a frame to the stack of a netdev.
+    pub(super) fn deliver_up(&mut self, netdev: NetdevId, kind: PacketType) {
+        self.leave(self.plan.netdevs[netdev.index()].stack, kind);
+    }
+
+    /// Hands a bridge's copy to its host port, counted as the kernel counts there: without the header
+    /// and without the tag that was put aside (`br_pass_frame_up`).
+    pub(super) fn pass_up(&mut self, bridge: NetdevId, transit: Transit) {
+        let aside = if transit.tag_aside { TAG_LEN } else { 0 };
+        self.count_rx(bridge, self.len - ETHERNET_HEADER - aside);
+        self.deliver_up(bridge, transit.kind);
+    }
+
+    fn leave(&mut self, attachment: AttachmentId, kind: PacketType) {
+        let queue = &mut self.egress.queues[attachment.index()];
+        if queue.is_empty() {
+            self.egress.touched.push(attachment);
+        }
+        queue.push(Copy {
+            frame: self.frame,
+            kind,
+        });
+        self.copies += 1;
+        let counters = &mut self.counters.attachments[attachment.index()];
+        counters.frames_out += 1;
+        counters.octets_out += self.len as u64;
+    }
+
+    /// Hands the frame to control.
+    pub(super) fn trap(&mut self, port: NetdevId) {
+        self.egress.traps.push(Trap {
+            frame: self.frame,
+            netdev: port,
+        });
+        self.trapped = true;
+    }
+
+    /// The frame goes no further from here; if it goes nowhere else, this is why.
+    pub(super) fn refuse(&mut self, reason: DropReason) {
+        self.refused.get_or_insert(reason);
+    }
+
+    /// A copy that should have left by a netdev does not.
+    pub(super) fn lose(&mut self, netdev: NetdevId, reason: DropReason) {
+        self.egress.lost.push(Lost {
+            frame: self.frame,
+            netdev,
+            reason,
+        });
+        self.counters.attachments[self.ingress.index()].copies_lost[reason as usize] += 1;
+        self.refuse(reason);
+    }
+
+    /// Returns the table of a bridge, loaded at most once per batch as long as it is the only one met.
+    #[inline]
+    pub(super) fn view(&mut self, bridge: u32) -> &View<'a> {
+        let plan = self.plan;
+        if !matches!(&self.view, Some((loaded, _)) if *loaded == bridge) {
+            self.view = Some((bridge, plan.bridges[bridge as usize].fdb.view()));
+        }
+        let (_, view) = self.view.as_ref().expect("it was just loaded");
+        view
+    }
+
+    fn kind_for(&self, mac: MacAddr) -> PacketType {
+        match self.kind_by_address() {
+            PacketType::Host if self.header.destination != mac => PacketType::OtherHost,
+            kind => kind,
+        }
+    }
+
+    fn kind_by_address(&self) -> PacketType {
+        if self.header.destination.is_broadcast() {
+            PacketType::Broadcast
+        } else if self.header.destination.is_group() {
+            PacketType::Multicast
+        } else {
+            PacketType::Host
+        }
+    }
+
+    fn count_rx(&mut self, netdev: NetdevId, octets: usize) {
+        let counters = &mut self.counters.netdevs[netdev.index()];
+        counters.rx_packets += 1;
+        counters.rx_bytes += octets as u64;
+    }
+
+    fn count_tx(&mut self, netdev: NetdevId, octets: usize) {
+        let counters = &mut self.counters.netdevs[netdev.index()];
+        counters.tx_packets += 1;
+        counters.tx_bytes += octets as u64;
+    }
+}
+
+/// Returns the bridge whose table every frame of an attachment meets first, if it meets one.
+fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<u32> {
+    let PlanAttachment { netdev, side } = plan.attachments[attachment.index()];
+    let port_of = |netdev: NetdevId| match plan.netdevs[netdev.index()].receive {
+        Receive::Bridge(bridge, _) => Some(bridge),
+        Receive::Stack => None,
+    };
+    match (side, plan.netdevs[netdev.index()].transmit) {
+        (Side::Wire, _) => port_of(netdev),
+        (Side::Stack, Transmit::Peer(peer)) => port_of(peer),
+        (Side::Stack, Transmit::Bridge(bridge)) => Some(bridge),
+        (Side::Stack, Transmit::Wire(_) | Transmit::Nothing) => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

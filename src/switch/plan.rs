@@ -1,0 +1,347 @@
+//! The plan: what control publishes and workers read.
+//!
+//! A plan is immutable. Control compiles a new one when the configuration changes and swaps it in
+//! whole; a worker loads it once per turn. Ids are dense indices, given once and never reused in a
+//! run, so that counters outlive plans.
+
+use std::sync::Arc;
+
+use super::Fdb;
+use crate::time::Duration;
+use crate::wire::MacAddr;
+
+/// A netdev, as an index into [`Plan::netdevs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetdevId(pub u32);
+
+/// An attachment, as an index into [`Plan::attachments`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttachmentId(pub u32);
+
+impl NetdevId {
+    /// Returns the index.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl AttachmentId {
+    /// Returns the index.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A bridge port's number, 1 to 1023, the lowest free one when it joined (`find_portno`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortNo(u16);
+
+impl PortNo {
+    /// Ports a bridge can have, and the highest number (`BR_MAX_PORTS` − 1).
+    pub const MAX: u16 = 1023;
+
+    /// Makes a port number; `None` outside 1 to 1023.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<Self> {
+        if number >= 1 && number <= Self::MAX {
+            Some(Self(number))
+        } else {
+            None
+        }
+    }
+
+    /// Returns the number.
+    #[inline]
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// Returns the number as an index.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A set of ports of one bridge, as a bitmap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortSet([u64; Self::WORDS]);
+
+impl PortSet {
+    const WORDS: usize = (PortNo::MAX as usize + 1) / 64;
+
+    /// The empty set.
+    pub const EMPTY: Self = Self([0; Self::WORDS]);
+
+    /// Adds a port.
+    pub const fn insert(&mut self, port: PortNo) {
+        self.0[port.index() / 64] |= 1 << (port.index() % 64);
+    }
+
+    /// Takes a port out.
+    pub const fn remove(&mut self, port: PortNo) {
+        self.0[port.index() / 64] &= !(1 << (port.index() % 64));
+    }
+
+    /// Whether the port is in the set.
+    #[inline]
+    #[must_use]
+    pub const fn contains(&self, port: PortNo) -> bool {
+        self.0[port.index() / 64] & (1 << (port.index() % 64)) != 0
+    }
+
+    /// Iterates over the ports in `self` that are not in `other`, lowest number first, without
+    /// materialising the difference.
+    #[inline]
+    pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PortNo> + use<'a> {
+        (0u16..)
+            .zip(self.0.iter().zip(&other.0))
+            .flat_map(|(word, (mine, theirs))| {
+                let mut bits = mine & !theirs;
+                std::iter::from_fn(move || {
+                    let bit = u16::try_from(bits.trailing_zeros())
+                        .ok()
+                        .filter(|bit| *bit < 64)?;
+                    bits &= bits - 1;
+                    Some(PortNo(word * 64 + bit))
+                })
+            })
+    }
+
+    /// Iterates over the ports of the set, lowest number first.
+    pub fn iter(&self) -> impl Iterator<Item = PortNo> + use<'_> {
+        self.difference(&Self::EMPTY)
+    }
+}
+
+impl FromIterator<PortNo> for PortSet {
+    fn from_iter<I: IntoIterator<Item = PortNo>>(ports: I) -> Self {
+        let mut set = Self::EMPTY;
+        for port in ports {
+            set.insert(port);
+        }
+        set
+    }
+}
+
+/// Which end of a netdev an attachment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The stack of the netdev's namespace: what a host there would use.
+    Stack,
+    /// The outside wire of a TAP or a NIC: what is plugged in behind it.
+    Wire,
+}
+
+/// Immutable configuration of the fast path.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// By [`NetdevId`]; a deleted netdev leaves an entry that is down and leads nowhere.
+    pub netdevs: Vec<PlanNetdev>,
+    /// By [`AttachmentId`]; an attachment of a deleted netdev stays, its netdev being down.
+    pub attachments: Vec<PlanAttachment>,
+    /// The bridges, in no particular order; [`Receive::Bridge`] and [`Transmit::Bridge`] index it.
+    pub bridges: Vec<PlanBridge>,
+}
+
+/// Where the emulated network meets the world.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanAttachment {
+    /// The netdev it belongs to.
+    pub netdev: NetdevId,
+    /// Which end of it.
+    pub side: Side,
+}
+
+/// One netdev, as the fast path sees it.
+#[derive(Clone, Debug)]
+pub struct PlanNetdev {
+    /// Administratively up (`IFF_UP`).
+    pub up: bool,
+    /// Its own address.
+    pub mac: MacAddr,
+    /// Payload octets of an untagged frame, without the 14-octet header.
+    pub mtu: u32,
+    /// Who gets a frame that arrives from its wire side.
+    pub receive: Receive,
+    /// Where a frame goes that leaves by it.
+    pub transmit: Transmit,
+    /// This namespace's own stack on it.
+    pub stack: AttachmentId,
+}
+
+/// The first handler of a frame received on a netdev.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receive {
+    /// The netdev is a port: (index into [`Plan::bridges`], port number).
+    Bridge(u32, PortNo),
+    /// No handler: the stack of its namespace.
+    Stack,
+}
+
+/// What a netdev does with a frame to transmit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transmit {
+    /// Hands it to the outside.
+    Wire(AttachmentId),
+    /// Hands it to the far end of the veth pair.
+    Peer(NetdevId),
+    /// A bridge device: looks up or floods (index into [`Plan::bridges`]).
+    Bridge(u32),
+    /// A dummy, or a deleted netdev: discards it.
+    Nothing,
+}
+
+/// One bridge.
+#[derive(Clone, Debug)]
+pub struct PlanBridge {
+    /// The bridge netdev, whose stack is the host port.
+    pub netdev: NetdevId,
+    /// Its filtering database, shared by all plans of the bridge's life.
+    pub fdb: Arc<Fdb>,
+    /// How long a learned entry lives after its source was last seen: the ageing time, or the forward
+    /// delay during a topology change (`hold_time`). Zero: nothing is learned, all is flooded.
+    pub hold: Duration,
+    /// Promiscuous: every forwarded unicast frame is also copied to the host port.
+    pub promiscuous: bool,
+    /// Spanning tree runs: frames to the Bridge Group Address are BPDUs for us.
+    pub stp: bool,
+    /// Bridge-wide `group_fwd_mask`: bit X lets 01:80:c2:00:00:0X through (never bits 0 to 2).
+    pub group_fwd_mask: u16,
+    /// `no_linklocal_learn`: do not learn from reserved addresses that are not forwarded.
+    pub no_linklocal_learn: bool,
+    /// By port number; `None` where no port has the number.
+    pub ports: Vec<Option<PlanPort>>,
+    /// Flood sets for frames that came in by a port.
+    pub flood: FloodSets,
+    /// Flood sets for frames that the bridge's own stack sends: `mcast_flood off` and
+    /// `bcast_flood off` do not hold for those (`br_flood`).
+    pub host_flood: FloodSets,
+}
+
+/// The ports that flood each kind of frame: forwarding, the kind's flag on, `proxy_arp` off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FloodSets {
+    /// Unknown unicast (`flood`).
+    pub unicast: PortSet,
+    /// Multicast (`mcast_flood`).
+    pub multicast: PortSet,
+    /// Broadcast (`bcast_flood`).
+    pub broadcast: PortSet,
+}
+
+/// One port of a bridge.
+#[derive(Clone, Debug)]
+pub struct PlanPort {
+    /// The netdev that is the port.
+    pub netdev: NetdevId,
+    /// Spanning tree state.
+    pub state: PortState,
+    /// `learning on`.
+    pub learning: bool,
+    /// `locked on`: only sources with an FDB entry on this port pass.
+    pub locked: bool,
+    /// `mab on`: a locked port notes an unknown source as a locked entry.
+    pub mab: bool,
+    /// `hairpin on`: frames may leave by the port they came in by.
+    pub hairpin: bool,
+    /// `isolated on`.
+    pub isolated: bool,
+    /// The port's own `group_fwd_mask` (never bit 1).
+    pub group_fwd_mask: u16,
+    /// Has carrier; a known destination behind a port without goes to its `backup_port`.
+    pub carrier: bool,
+    /// Where known unicast goes while this port has no carrier.
+    pub backup: Option<PortNo>,
+    /// Ports a frame from this one never leaves by: itself without hairpin, isolated ones if isolated.
+    pub barred: PortSet,
+}
+
+/// The state of a port in the spanning tree (IEEE 802.1D-1998 8.4; Linux's numbers 0 to 4).
+///
+/// | state | learns | forwards | receives BPDUs |
+/// |---|---|---|---|
+/// | disabled | no | no | no |
+/// | listening | no | no | yes |
+/// | learning | yes | no | yes |
+/// | forwarding | yes | yes | yes |
+/// | blocking | no | no | yes |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum PortState {
+    /// Down, or switched off.
+    Disabled = 0,
+    /// On the way up: BPDUs only.
+    Listening = 1,
+    /// On the way up: notes sources.
+    Learning = 2,
+    /// In use.
+    Forwarding = 3,
+    /// Kept out of use by the spanning tree.
+    Blocking = 4,
+}
+
+impl PortState {
+    /// Whether a source seen on the port is noted (`nbp_state_should_learn`).
+    #[inline]
+    #[must_use]
+    pub const fn learns(self) -> bool {
+        matches!(self, Self::Learning | Self::Forwarding)
+    }
+
+    /// Returns iproute2's word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Listening => "listening",
+            Self::Learning => "learning",
+            Self::Forwarding => "forwarding",
+            Self::Blocking => "blocking",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_sets() {
+        let port = |n| PortNo::new(n).unwrap();
+        let set: PortSet = [1, 63, 64, 1023].map(port).into_iter().collect();
+        assert_eq!(
+            set.iter().map(PortNo::get).collect::<Vec<_>>(),
+            [1, 63, 64, 1023]
+        );
+        let mut barred = PortSet::EMPTY;
+        barred.insert(port(64));
+        barred.insert(port(2));
+        assert_eq!(
+            set.difference(&barred).map(PortNo::get).collect::<Vec<_>>(),
+            [1, 63, 1023]
+        );
+        assert!(set.contains(port(63)) && !set.contains(port(62)));
+        assert_eq!(PortNo::new(0), None);
+        assert_eq!(PortNo::new(1024), None);
+    }
+
+    #[test]
+    fn port_states_against_the_table() {
+        use PortState::{Blocking, Disabled, Forwarding, Learning, Listening};
+        assert_eq!(
+            [Disabled, Listening, Learning, Forwarding, Blocking].map(PortState::learns),
+            [false, false, true, true, false]
+        );
+        assert_eq!(
+            [Disabled, Listening, Learning, Forwarding, Blocking].map(|s| s as u8),
+            [0, 1, 2, 3, 4]
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! What becomes of a frame, and why.
+
+use std::fmt;
+
+/// The outcome of one frame. A frame has exactly one: it is *forwarded* when at least one copy left
+/// by an attachment, else *trapped* when control took it, else *dropped*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// At least one copy left by an attachment.
+    Forwarded,
+    /// Handed to control: a BPDU for this bridge, say.
+    Trapped,
+    /// Nothing left; the first reason met.
+    Dropped(DropReason),
+}
+
+/// Linux's packet type: for whom a frame is, as the netdev that received it sees it (`eth_type_trans`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PacketType {
+    /// Unicast to the netdev's own address (`PACKET_HOST`).
+    Host,
+    /// To all (`PACKET_BROADCAST`).
+    Broadcast,
+    /// To a group (`PACKET_MULTICAST`).
+    Multicast,
+    /// Unicast to somebody else, seen because the netdev is promiscuous (`PACKET_OTHERHOST`).
+    OtherHost,
+}
+
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $sentence:literal;)+) => {
+        /// Why a frame, or one copy of it, went nowhere. There is no "other": an exit without a reason
+        /// of its own does not exist.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum DropReason {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl DropReason {
+            /// Every reason, in the order of the path.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Returns the stable name, as counters and captures print it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Returns the reason in a sentence.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)+ }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// Shorter than an Ethernet header.
+    Runt = "runt", "the frame is shorter than its 14-octet header";
+    /// A tag is announced but cut off (`skb_vlan_untag`).
+    TruncatedTag = "truncated_tag", "the frame announces a VLAN tag but ends before the type behind it (20 octets)";
+    /// A stack sent more than its netdev's MTU allows (`packet_snd`: EMSGSIZE).
+    SenderOversize = "sender_oversize", "the sender's netdev has a smaller MTU";
+    /// The netdev the frame arrived at is administratively down.
+    NetdevDown = "netdev_down", "the netdev is administratively down";
+    /// The far end of the veth pair is down (`__dev_forward_skb`).
+    PeerDown = "peer_down", "the far end of the veth pair is down";
+    /// Longer than the far end of the veth pair takes (`is_skb_forwardable`).
+    PeerOversize = "peer_oversize", "the frame is longer than the far end of the veth pair takes (MTU + 18)";
+    /// A dummy discards whatever it transmits.
+    DummyTransmit = "dummy_transmit", "a dummy netdev discards what it transmits";
+    /// The source is a group address (`br_handle_frame`).
+    SourceGroup = "source_group", "the source is a group address, which no station can have";
+    /// The source is all-zero (`br_handle_frame`).
+    SourceZero = "source_zero", "the source address is all-zero";
+    /// To 01:80:c2:00:00:01, IEEE MAC control (`br_handle_frame`).
+    MacControl = "mac_control", "a MAC control (pause) frame never passes a bridge";
+    /// The ingress port neither learns nor forwards: disabled, listening or blocking.
+    IngressPortState = "ingress_port_state", "the ingress port is disabled, listening or blocking";
+    /// The ingress port is learning: the source was noted, the frame goes no further.
+    IngressLearning = "ingress_learning", "the ingress port is learning and does not forward yet";
+    /// The ingress port is locked and the source is not admitted on it.
+    Locked = "locked", "the ingress port is locked and has no FDB entry that admits this source";
+    /// The FDB says the destination is behind the port the frame came from, which has no hairpin.
+    SamePort = "same_port", "the destination is behind the port the frame came from (hairpin is off)";
+    /// Ingress and egress port are both isolated.
+    Isolated = "isolated", "the ingress port and the port of the destination are both isolated";
+    /// The port of the destination does not forward.
+    EgressPortState = "egress_port_state", "the port of the destination is not forwarding";
+    /// The flood set is empty.
+    NoEgressPort = "no_egress_port", "no other port floods this kind of frame";
+    /// The bridge's own stack sent to the bridge's own address.
+    ToSelf = "to_self", "the bridge's stack sent to the bridge's own address";
+    /// Longer than the egress port takes (`is_skb_forwardable`).
+    EgressOversize = "egress_oversize", "the frame is longer than the egress port takes (MTU + 18)";
+    /// The frame crossed more netdevs than one frame may: a loop without spanning tree.
+    HopLimit = "hop_limit", "the frame went round a loop and reached the bound on copies";
+}
+
+impl DropReason {
+    /// How many reasons there are; `reason as usize` is below it.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
