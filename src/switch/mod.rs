@@ -18,7 +18,7 @@ pub mod verdict;
 
 pub use counters::{AttachmentCounters, BridgeCounters, Counters, NetdevCounters};
 pub use fdb::{Entry, Fdb, Flags, Key};
-pub use path::{Copy, Egress, Lost, Trap, forward};
+pub use path::{Copy, Egress, Lost, Trap, forward, originate};
 pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortNo,
     PortSet, Receive, Side, Transmit,

@@ -113,29 +113,44 @@ pub fn forward(
     counters: &mut Counters,
     egress: &mut Egress,
 ) {
-    egress.start(plan);
-    counters.fit(plan);
-    let mut walk = Walk {
-        plan,
-        now,
-        counters,
-        egress,
-        view: None,
-        ingress,
-        frame: 0,
-        header: Header::default(),
-        len: 0,
-        copies: 0,
-        trapped: false,
-        refused: None,
-    };
+    let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
     if frames.len() > 1 {
-        walk.prefetch(frames);
+        walk.prefetch(ingress, frames);
     }
     for (index, octets) in (0u32..).zip(frames) {
-        let verdict = walk.run(index, octets);
+        let verdict = walk.run(ingress, index, octets);
         walk.egress.verdicts.push(verdict);
     }
+}
+
+/// Sends a frame of a netdev's own (a BPDU) out of its wire side: over the veth pair to whatever
+/// receives there, or to the outside. It has no ingress and no verdict; its copies are in `egress`
+/// as frame 0.
+pub fn originate(
+    plan: &Plan,
+    now: Instant,
+    netdev: NetdevId,
+    octets: &[u8],
+    counters: &mut Counters,
+    egress: &mut Egress,
+) {
+    let mut walk = Walk::new(plan, now, None, counters, egress);
+    walk.len = octets.len();
+    let Some(header) = Header::parse(octets) else {
+        return walk.lose(netdev, DropReason::Runt);
+    };
+    walk.header = header;
+    if !plan.netdevs[netdev.index()].up {
+        return walk.lose(netdev, DropReason::NetdevDown);
+    }
+    walk.transmit(
+        netdev,
+        Transit {
+            kind: walk.kind_by_address(),
+            tag_aside: false,
+        },
+    );
+    walk.drain();
 }
 
 /// The fields of a header that the path looks at, read once.
@@ -174,7 +189,8 @@ pub(super) struct Walk<'a> {
     egress: &'a mut Egress,
     /// The table of the bridge met last (by index): most batches meet one bridge.
     view: Option<(u32, View<'a>)>,
-    ingress: AttachmentId,
+    /// Where the frame came in; `None` for one of the network's own.
+    ingress: Option<AttachmentId>,
     frame: u32,
     pub(super) header: Header,
     len: usize,
@@ -184,9 +200,34 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(
+        plan: &'a Plan,
+        now: Instant,
+        ingress: Option<AttachmentId>,
+        counters: &'a mut Counters,
+        egress: &'a mut Egress,
+    ) -> Self {
+        egress.start(plan);
+        counters.fit(plan);
+        Self {
+            plan,
+            now,
+            counters,
+            egress,
+            view: None,
+            ingress,
+            frame: 0,
+            header: Header::default(),
+            len: 0,
+            copies: 0,
+            trapped: false,
+            refused: None,
+        }
+    }
+
     /// Starts the cache misses of a whole batch before the first frame needs its entries.
-    fn prefetch(&mut self, frames: &[&[u8]]) {
-        let Some(bridge) = first_bridge(self.plan, self.ingress) else {
+    fn prefetch(&mut self, ingress: AttachmentId, frames: &[&[u8]]) {
+        let Some(bridge) = first_bridge(self.plan, ingress) else {
             return;
         };
         let view = self.view(bridge);
@@ -197,24 +238,16 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes one frame from its ingress attachment to its verdict.
-    fn run(&mut self, index: u32, octets: &[u8]) -> Verdict {
+    fn run(&mut self, ingress: AttachmentId, index: u32, octets: &[u8]) -> Verdict {
         self.frame = index;
         self.len = octets.len();
         (self.copies, self.trapped, self.refused) = (0, false, None);
-        let counters = &mut self.counters.attachments[self.ingress.index()];
+        let counters = &mut self.counters.attachments[ingress.index()];
         counters.frames_in += 1;
         counters.octets_in += octets.len() as u64;
 
-        self.enter(octets);
-        let mut hops = 0;
-        while let Some((netdev, transit)) = self.egress.pending.pop_front() {
-            hops += 1;
-            if hops > HOP_LIMIT {
-                self.lose(netdev, DropReason::HopLimit);
-            } else {
-                self.receive(netdev, transit);
-            }
-        }
+        self.enter(ingress, octets);
+        self.drain();
 
         let verdict = if self.trapped {
             Verdict::Trapped
@@ -225,17 +258,30 @@ impl<'a> Walk<'a> {
             debug_assert!(self.refused.is_some(), "a frame ended without a reason");
             Verdict::Dropped(self.refused.unwrap_or(DropReason::NoEgressPort))
         };
-        self.counters.attachments[self.ingress.index()].count(verdict);
+        self.counters.attachments[ingress.index()].count(verdict);
         verdict
     }
 
+    /// Goes on with the copies that met another bridge, until there are none or they have gone too far.
+    fn drain(&mut self) {
+        let mut hops = 0;
+        while let Some((netdev, transit)) = self.egress.pending.pop_front() {
+            hops += 1;
+            if hops > HOP_LIMIT {
+                self.lose(netdev, DropReason::HopLimit);
+            } else {
+                self.receive(netdev, transit);
+            }
+        }
+    }
+
     /// From the attachment to the first `receive` or `transmit`.
-    fn enter(&mut self, octets: &[u8]) {
+    fn enter(&mut self, ingress: AttachmentId, octets: &[u8]) {
         let Some(header) = Header::parse(octets) else {
             return self.refuse(DropReason::Runt);
         };
         self.header = header;
-        let attachment = self.plan.attachments[self.ingress.index()];
+        let attachment = self.plan.attachments[ingress.index()];
         let netdev = &self.plan.netdevs[attachment.netdev.index()];
         if !netdev.up {
             return self.refuse(DropReason::NetdevDown);
@@ -390,7 +436,9 @@ impl<'a> Walk<'a> {
             netdev,
             reason,
         });
-        self.counters.attachments[self.ingress.index()].copies_lost[reason as usize] += 1;
+        if let Some(ingress) = self.ingress {
+            self.counters.attachments[ingress.index()].copies_lost[reason as usize] += 1;
+        }
         self.refuse(reason);
     }
 
