@@ -38,18 +38,21 @@ pub const CAPACITY: usize = 1 << 24;
 pub struct Key(u64);
 
 impl Key {
+    /// Set in every key, so that no key equals an empty slot: frames to the all-zero address exist.
+    const TAKEN: u64 = 1 << 63;
+
     /// Makes the key of a station on a bridge without VLAN filtering.
     #[inline]
     #[must_use]
     pub const fn untagged(mac: MacAddr) -> Self {
-        Self(mac.to_u64())
+        Self(mac.to_u64() | Self::TAKEN)
     }
 
     /// Makes the key of a station, in a VLAN or (`None`) in none.
     #[inline]
     #[must_use]
     pub fn new(mac: MacAddr, vid: Option<Vid>) -> Self {
-        Self(mac.to_u64() | u64::from(vid.map_or(0, Vid::get)) << 48)
+        Self(mac.to_u64() | u64::from(vid.map_or(0, Vid::get)) << 48 | Self::TAKEN)
     }
 
     /// Returns the station.
@@ -61,13 +64,13 @@ impl Key {
     /// Returns the VLAN.
     #[must_use]
     pub const fn vid(self) -> Option<Vid> {
-        Vid::new((self.0 >> 48) as u16)
+        Vid::new((self.0 >> 48) as u16 & 0xfff)
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.mac(), self.0 >> 48)
+        write!(f, "{}/{}", self.mac(), self.vid().map_or(0, Vid::get))
     }
 }
 
@@ -650,7 +653,7 @@ const SLOTS: usize = 3;
 #[derive(Default)]
 #[repr(align(64))]
 struct Bucket {
-    /// 0 is an empty slot: no station has the all-zero address in VLAN 0.
+    /// 0 is an empty slot.
     keys: [AtomicU64; SLOTS],
     values: [AtomicU64; SLOTS],
     /// Centiseconds since the start of the run.
