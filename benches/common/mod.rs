@@ -1,0 +1,147 @@
+//! Traffic for the benches: frames in one arena, random stations from a fixed seed.
+
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tapswitch::switch::plan::{FloodSets, PortState};
+use tapswitch::switch::{
+    AttachmentId, Fdb, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortNo,
+    PortSet, Receive, Side, Transmit,
+};
+use tapswitch::wire::MacAddr;
+
+/// Frames laid out back to back, as a capture in memory is.
+#[derive(Debug)]
+pub struct Traffic {
+    octets: Vec<u8>,
+    len: usize,
+}
+
+/// A small generator with a fixed seed (SplitMix64), so that every run sees the same traffic.
+#[derive(Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+/// The address of the n-th station.
+pub const fn station(n: u64) -> MacAddr {
+    MacAddr::from_u64(0x0200_0000_0000 | n)
+}
+
+impl Traffic {
+    /// Frames between random pairs of `stations` stations.
+    pub fn random(stations: u64, frames: usize, len: usize, ether_type: u16) -> Self {
+        let mut random = Random(1);
+        Self::between(frames, len, ether_type, |_| {
+            (
+                station(random.below(stations)),
+                station(random.below(stations)),
+            )
+        })
+    }
+
+    /// Frames whose (destination, source) a function chooses.
+    pub fn between(
+        frames: usize,
+        len: usize,
+        ether_type: u16,
+        mut pair: impl FnMut(usize) -> (MacAddr, MacAddr),
+    ) -> Self {
+        let mut octets = vec![0; frames * len];
+        for (index, frame) in octets.chunks_exact_mut(len).enumerate() {
+            let (destination, source) = pair(index);
+            frame[..6].copy_from_slice(&destination.octets());
+            frame[6..12].copy_from_slice(&source.octets());
+            frame[12..14].copy_from_slice(&ether_type.to_be_bytes());
+        }
+        Self { octets, len }
+    }
+
+    pub fn len(&self) -> usize {
+        self.octets.len() / self.len
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.octets.chunks_exact(self.len)
+    }
+}
+
+/// A bridge of wires: attachment 0 is the bridge's stack, attachment n the wire of port n.
+pub fn bridge(ports: u16) -> Plan {
+    let number = |n: u16| PortNo::new(n).expect("a bench has few ports");
+    let all: PortSet = (1..=ports).map(number).collect();
+    let sets = FloodSets {
+        unicast: all,
+        multicast: all,
+        broadcast: all,
+    };
+    let mut plan = Plan::default();
+    plan.netdevs.push(PlanNetdev {
+        up: true,
+        mac: MacAddr::from_u64(0x02ff_0000_0000),
+        mtu: 1500,
+        receive: Receive::Stack,
+        transmit: Transmit::Bridge(0),
+        stack: AttachmentId(0),
+    });
+    plan.attachments.push(PlanAttachment {
+        netdev: NetdevId(0),
+        side: Side::Stack,
+    });
+    let mut slots = vec![None];
+    for n in 1..=ports {
+        let id = u32::from(n);
+        plan.attachments.push(PlanAttachment {
+            netdev: NetdevId(id),
+            side: Side::Wire,
+        });
+        plan.netdevs.push(PlanNetdev {
+            up: true,
+            mac: MacAddr::from_u64(0x02ff_0000_0000 | u64::from(n)),
+            mtu: 1500,
+            receive: Receive::Bridge(0, number(n)),
+            transmit: Transmit::Wire(AttachmentId(id)),
+            stack: AttachmentId(0),
+        });
+        slots.push(Some(PlanPort {
+            netdev: NetdevId(id),
+            state: PortState::Forwarding,
+            learning: true,
+            locked: false,
+            mab: false,
+            hairpin: false,
+            isolated: false,
+            group_fwd_mask: 0,
+            carrier: true,
+            backup: None,
+            barred: [number(n)].into_iter().collect(),
+        }));
+    }
+    plan.bridges.push(PlanBridge {
+        netdev: NetdevId(0),
+        fdb: Arc::new(Fdb::with_seed(1)),
+        hold: Duration::from_secs(300),
+        promiscuous: false,
+        stp: false,
+        group_fwd_mask: 0,
+        no_linklocal_learn: false,
+        ports: slots,
+        flood: sets,
+        host_flood: sets,
+    });
+    plan
+}

@@ -1,0 +1,126 @@
+//! The bridge path, decision and egress queueing included, batches of 64 frames, one thread.
+//!
+//! Dimensions: unicast hit | miss (unknown destination) | flood (broadcast) × stations × frame size.
+//! A bridge of four ports; sources and destinations are random, so every frame refreshes one station
+//! and looks another up. Then the captures of `fixtures/`, each replayed into one port.
+//! Unit: frames. Sizes are without FCS: 60 here is 64 on a wire.
+
+#![allow(missing_docs)]
+
+use std::path::Path;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tapswitch::switch::{AttachmentId, Counters, Egress, Key, Plan, PortNo, forward};
+use tapswitch::time::Instant;
+use tapswitch::wire::MacAddr;
+
+#[path = "common/mod.rs"]
+mod common;
+
+use common::{Random, Traffic, station};
+
+const BATCH: usize = 64;
+const PORTS: u16 = 4;
+
+fn port_of(station: u64) -> u16 {
+    u16::try_from(station % u64::from(PORTS)).unwrap_or(0) + 1
+}
+
+/// A bridge that knows `stations` stations, spread over its ports.
+fn learned(stations: u64) -> Plan {
+    let plan = common::bridge(PORTS);
+    let bridge = &plan.bridges[0];
+    for n in 0..stations {
+        let port = PortNo::new(port_of(n)).expect("1 to 4");
+        bridge
+            .fdb
+            .view()
+            .learn(Instant::ZERO, bridge.hold, Key::untagged(station(n)), port);
+    }
+    plan
+}
+
+/// Frames that arrive at port 1, from stations that are there.
+fn traffic(kind: &str, stations: u64, len: usize) -> Traffic {
+    let mut random = Random(3);
+    // As many frames as touch the table evenly, bounded by what fits a fast cache for the small ones.
+    let frames = if len > 100 { 8 * 1024 } else { 64 * 1024 };
+    Traffic::between(frames, len, 0x0800, |_| {
+        let source = random.below(stations / u64::from(PORTS)) * u64::from(PORTS);
+        let destination = match kind {
+            "hit" => station(loop {
+                let n = random.below(stations);
+                if port_of(n) != 1 {
+                    break n;
+                }
+            }),
+            "miss" => station(stations + random.below(stations)),
+            _ => MacAddr::BROADCAST,
+        };
+        (destination, station(source))
+    })
+}
+
+fn run(plan: &Plan, frames: &[&[u8]], counters: &mut Counters, egress: &mut Egress) {
+    for batch in frames.chunks(BATCH) {
+        forward(
+            plan,
+            Instant::from_secs(1),
+            AttachmentId(1),
+            batch,
+            counters,
+            egress,
+        );
+    }
+}
+
+fn synthetic(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward");
+    for stations in [64, 10_000, 100_000, 1_000_000] {
+        let plan = learned(stations);
+        for len in [60, 1514] {
+            for kind in ["hit", "miss", "flood"] {
+                let traffic = traffic(kind, stations, len);
+                let frames: Vec<&[u8]> = traffic.iter().collect();
+                let (mut counters, mut egress) = (Counters::default(), Egress::default());
+                group.throughput(Throughput::Elements(frames.len() as u64));
+                group.bench_function(format!("{kind}/{stations}/{len}"), |b| {
+                    b.iter(|| run(&plan, &frames, &mut counters, &mut egress));
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+fn captures(c: &mut Criterion) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
+    let mut group = c.benchmark_group("forward/capture");
+    for name in ["ping.pcap", "storm.pcap", "moves.pcap", "sizes.pcap"] {
+        let frames = capture(&folder.join(name));
+        let views: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        let plan = common::bridge(PORTS);
+        let (mut counters, mut egress) = (Counters::default(), Egress::default());
+        group.throughput(Throughput::Elements(views.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| run(&plan, &views, &mut counters, &mut egress))
+        });
+    }
+    group.finish();
+}
+
+/// The frames of a classic capture; the bench measures switching, not reading.
+fn capture(path: &Path) -> Vec<Vec<u8>> {
+    let file =
+        std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut reader = pcap_file::pcap::PcapReader::new(std::io::BufReader::new(file))
+        .expect("a fixture is a capture");
+    let mut frames = Vec::new();
+    while let Some(packet) = reader.next_packet() {
+        frames.push(packet.expect("a fixture is whole").data.into_owned());
+    }
+    frames
+}
+
+criterion_group!(benches, synthetic, captures);
+criterion_main!(benches);
