@@ -4,3 +4,4 @@
 //! is looked at before the whole script was understood), [`show`] prints the model as iproute2 does.
 
 pub mod command;
+pub mod show;
