@@ -4,6 +4,7 @@ pub mod cli;
 pub mod control;
 pub mod iproute;
 pub mod netdev;
+pub mod stp;
 pub mod switch;
 pub mod time;
 pub mod wire;
