@@ -1,5 +1,6 @@
 //! tapswitch: Linux's layer 2 in userspace.
 
+pub mod attach;
 pub mod cli;
 pub mod control;
 pub mod iproute;

@@ -1,0 +1,3 @@
+//! The I/O edge: where frames come from and go to.
+
+pub mod capture;
