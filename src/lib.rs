@@ -7,5 +7,6 @@ pub mod iproute;
 pub mod netdev;
 pub mod stp;
 pub mod switch;
+pub mod sys;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,23 @@
+//! System calls: every `unsafe` of the live edge and every wrapper that the crates lack.
+//!
+//! [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs, [`packet`] opens
+//! `AF_PACKET` sockets, [`process`] starts programs in a namespace and waits for signals. Functions
+//! return `io::Error` as the kernel gave it; what the user can do about it is said further up.
+
+#![allow(unsafe_code)]
+
+pub mod namespace;
+pub mod netlink;
+pub mod packet;
+pub mod process;
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use tun_tap::Iface;
+
+/// Borrows the descriptor of a TAP, for which the crate offers its number only.
+#[must_use]
+pub fn borrow(iface: &Iface) -> BorrowedFd<'_> {
+    // SAFETY: the descriptor belongs to `iface`, which is borrowed as long as the result lives.
+    unsafe { BorrowedFd::borrow_raw(iface.as_raw_fd()) }
+}

@@ -1,0 +1,240 @@
+//! Configuration of real netdevs over rtnetlink: what `ip link set` and `ip addr` do, without `ip`.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload,
+};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkMessage,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+/// Changes of one netdev; `None` leaves a thing as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkChange<'a> {
+    /// Move to this network namespace. Addresses are lost, and the index may change.
+    pub namespace: Option<BorrowedFdEq<'a>>,
+    /// New name.
+    pub name: Option<&'a str>,
+    /// Ethernet address.
+    pub address: Option<[u8; 6]>,
+    /// Payload octets.
+    pub mtu: Option<u32>,
+    /// Frames that the transmit queue holds; of a TAP also its ring.
+    pub txqlen: Option<u32>,
+    /// `IFF_UP`.
+    pub up: Option<bool>,
+    /// `Some(false)`: the kernel gives it no IPv6 link-local address by itself.
+    pub link_local: Option<bool>,
+}
+
+/// A borrowed descriptor that can be compared (by number).
+#[derive(Clone, Copy, Debug)]
+pub struct BorrowedFdEq<'a>(pub BorrowedFd<'a>);
+
+impl PartialEq for BorrowedFdEq<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_raw_fd() == other.0.as_raw_fd()
+    }
+}
+
+impl Eq for BorrowedFdEq<'_> {}
+
+/// A socket that configures the netdevs of one network namespace, whichever thread uses it.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl Netlink {
+    /// Opens a socket on the calling thread's network namespace.
+    ///
+    /// # Errors
+    ///
+    /// What the socket calls give.
+    pub fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Self {
+            socket,
+            sequence: 0,
+        })
+    }
+
+    /// Returns the index of the netdev with a name, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers.
+    pub fn find(&mut self, name: &str) -> io::Result<Option<u32>> {
+        let mut message = LinkMessage::default();
+        message
+            .attributes
+            .push(LinkAttribute::IfName(name.to_owned()));
+        match self.request(RouteNetlinkMessage::GetLink(message), 0) {
+            Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(Some(link.header.index)),
+            Ok(_) => Ok(None),
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENODEV) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes a netdev (`ip link set`), all at once.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers: `ENODEV` when it is gone, `EEXIST` when the name is taken.
+    pub fn set_link(&mut self, index: u32, change: &LinkChange<'_>) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        if let Some(up) = change.up {
+            message.header.change_mask = LinkFlags::Up;
+            message.header.flags = if up {
+                LinkFlags::Up
+            } else {
+                LinkFlags::empty()
+            };
+        }
+        let attributes = [
+            change
+                .namespace
+                .map(|fd| LinkAttribute::NetNsFd(fd.0.as_raw_fd())),
+            change
+                .name
+                .map(|name| LinkAttribute::IfName(name.to_owned())),
+            change
+                .address
+                .map(|octets| LinkAttribute::Address(octets.to_vec())),
+            change.mtu.map(LinkAttribute::Mtu),
+            change.txqlen.map(LinkAttribute::TxQueueLen),
+            change.link_local.map(|wanted| {
+                let mode = if wanted {
+                    In6AddrGenMode::Eui64
+                } else {
+                    In6AddrGenMode::None
+                };
+                LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![
+                    AfSpecInet6::AddrGenMode(mode),
+                ])])
+            }),
+        ];
+        message.attributes.extend(attributes.into_iter().flatten());
+        self.request(RouteNetlinkMessage::SetLink(message), 0)
+            .map(drop)
+    }
+
+    /// Deletes a netdev.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers: `ENODEV` when it is gone already.
+    pub fn delete_link(&mut self, index: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        self.request(RouteNetlinkMessage::DelLink(message), 0)
+            .map(drop)
+    }
+
+    /// Gives a netdev an address (`ip addr add`), with the route of its subnet.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers: `EEXIST` when it has it, `EACCES` or `ENOTSUP` where IPv6 is off.
+    pub fn add_address(&mut self, index: u32, address: &Address) -> io::Result<()> {
+        self.request(
+            RouteNetlinkMessage::NewAddress(address.message(index)),
+            NLM_F_CREATE | NLM_F_EXCL,
+        )
+        .map(drop)
+    }
+
+    /// Takes an address from a netdev (`ip addr del`).
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers: `EADDRNOTAVAIL` when it has no such address.
+    pub fn delete_address(&mut self, index: u32, address: &Address) -> io::Result<()> {
+        self.request(RouteNetlinkMessage::DelAddress(address.message(index)), 0)
+            .map(drop)
+    }
+
+    /// Sends one request and takes its answer: the record asked for, or the acknowledgement.
+    fn request(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> io::Result<Option<RouteNetlinkMessage>> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+        header.sequence_number = self.sequence;
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(message));
+        message.finalize();
+        let mut octets = vec![0; message.buffer_len()];
+        message.serialize(&mut octets);
+        self.socket.send(&octets, 0)?;
+
+        let mut record = None;
+        loop {
+            let (answers, _) = self.socket.recv_from_full()?;
+            let mut rest = answers.as_slice();
+            while !rest.is_empty() {
+                let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)
+                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                let length = (answer.header.length as usize).next_multiple_of(4);
+                rest = rest.get(length..).unwrap_or_default();
+                if answer.header.sequence_number != self.sequence {
+                    continue;
+                }
+                match answer.payload {
+                    NetlinkPayload::Error(error) if error.code.is_some() => {
+                        return Err(error.to_io());
+                    }
+                    NetlinkPayload::InnerMessage(message) => record = Some(message),
+                    _ => return Ok(record),
+                }
+            }
+        }
+    }
+}
+
+/// An address of a netdev.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address.
+    pub address: IpAddr,
+    /// Leading bits that name the subnet.
+    pub prefix: u8,
+    /// IPv4 broadcast address, if one was given.
+    pub broadcast: Option<std::net::Ipv4Addr>,
+}
+
+impl Address {
+    fn message(&self, index: u32) -> AddressMessage {
+        let mut message = AddressMessage::default();
+        message.header.family = match self.address {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
+        message.header.prefix_len = self.prefix;
+        message.header.index = index;
+        message.attributes.extend(
+            [
+                Some(AddressAttribute::Local(self.address)),
+                Some(AddressAttribute::Address(self.address)),
+                self.broadcast.map(AddressAttribute::Broadcast),
+            ]
+            .into_iter()
+            .flatten(),
+        );
+        message
+    }
+}
