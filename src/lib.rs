@@ -4,6 +4,7 @@ pub mod attach;
 pub mod cli;
 pub mod control;
 pub mod iproute;
+pub mod live;
 pub mod netdev;
 pub mod stp;
 pub mod switch;

@@ -39,6 +39,10 @@ pub struct AttachmentCounters {
     pub copies_lost: [u64; DropReason::COUNT],
     /// Copies that the attachment's own queue refused because it was full (live only).
     pub tx_ring_full: u64,
+    /// Copies that the attachment refused for another reason: its far end is down, say (live only).
+    pub tx_refused: u64,
+    /// Copies for an attachment that nothing real is behind: the stack of a bridge port (live only).
+    pub tx_unattached: u64,
 }
 
 impl Default for AttachmentCounters {
@@ -53,6 +57,8 @@ impl Default for AttachmentCounters {
             dropped: [0; DropReason::COUNT],
             copies_lost: [0; DropReason::COUNT],
             tx_ring_full: 0,
+            tx_refused: 0,
+            tx_unattached: 0,
         }
     }
 }
@@ -139,6 +145,8 @@ impl AddAssign<&Self> for AttachmentCounters {
         self.forwarded += other.forwarded;
         self.trapped += other.trapped;
         self.tx_ring_full += other.tx_ring_full;
+        self.tx_refused += other.tx_refused;
+        self.tx_unattached += other.tx_unattached;
         for reason in 0..DropReason::COUNT {
             self.dropped[reason] += other.dropped[reason];
             self.copies_lost[reason] += other.copies_lost[reason];

@@ -1,0 +1,154 @@
+//! One turn: take a batch from an attachment, decide, send the copies.
+//!
+//! Nothing here waits, locks, or, once the queues have grown, allocates; only a frame for control is
+//! copied. Full queues and far ends that are down lose the copy and count it.
+
+use super::wiring::Wiring;
+use crate::attach::{Attachment, BATCH, Batch, Failure};
+use crate::switch::{AttachmentId, Counters, Egress, NetdevId, forward, originate};
+use crate::time::Instant;
+
+/// The buffers and counters of one worker.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// What this worker has counted since the start.
+    pub counters: Counters,
+    batch: Batch,
+    egress: Egress,
+    traps: Vec<(NetdevId, Vec<u8>)>,
+    gone: Vec<(AttachmentId, u64)>,
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ingress {
+    /// There may be more to receive.
+    More,
+    /// Everything was received.
+    Dry,
+    /// The attachment is gone.
+    Gone,
+}
+
+impl Turn {
+    /// Receives up to [`BATCH`] frames from an attachment and forwards them.
+    pub fn run(
+        &mut self,
+        wiring: &Wiring,
+        now: Instant,
+        id: AttachmentId,
+        from: &dyn Attachment,
+    ) -> Ingress {
+        self.batch.clear();
+        let ingress = match from.receive(&mut self.batch) {
+            Ok(false) => Ingress::More,
+            Ok(true) => Ingress::Dry,
+            Err(error) => match Failure::of(&error) {
+                Failure::Full => Ingress::Dry,
+                // A NIC tells once that it went down (ENETDOWN); what comes afterwards will be polled for.
+                Failure::Refused => Ingress::More,
+                Failure::Gone => Ingress::Gone,
+            },
+        };
+        if self.batch.is_empty() || id.index() >= wiring.plan.attachments.len() {
+            return ingress;
+        }
+        let mut frames: [&[u8]; BATCH] = [&[]; BATCH];
+        let count = self.batch.len();
+        for (index, frame) in frames[..count].iter_mut().enumerate() {
+            *frame = self.batch.frame(index);
+        }
+        let frames = &frames[..count];
+        forward(
+            &wiring.plan,
+            now,
+            id,
+            frames,
+            &mut self.counters,
+            &mut self.egress,
+        );
+        send(
+            wiring,
+            frames,
+            &self.egress,
+            &mut self.counters,
+            &mut self.gone,
+        );
+        for trap in self.egress.traps() {
+            let octets = frames[trap.frame as usize].to_vec();
+            self.traps.push((trap.netdev, octets));
+        }
+        ingress
+    }
+
+    /// Sends a frame of the network's own out of a netdev's wire side.
+    pub fn originate(&mut self, wiring: &Wiring, now: Instant, netdev: NetdevId, octets: &[u8]) {
+        if netdev.index() >= wiring.plan.netdevs.len() {
+            return;
+        }
+        originate(
+            &wiring.plan,
+            now,
+            netdev,
+            octets,
+            &mut self.counters,
+            &mut self.egress,
+        );
+        send(
+            wiring,
+            &[octets],
+            &self.egress,
+            &mut self.counters,
+            &mut self.gone,
+        );
+        for trap in self.egress.traps() {
+            self.traps.push((trap.netdev, octets.to_vec()));
+        }
+    }
+
+    /// Takes the frames for control that turns have left: the bridge port, and the octets.
+    pub fn take_traps(&mut self) -> impl Iterator<Item = (NetdevId, Vec<u8>)> + '_ {
+        self.traps.drain(..)
+    }
+
+    /// Takes the attachments that turns have found gone when they sent to them.
+    pub fn take_gone(&mut self) -> impl Iterator<Item = (AttachmentId, u64)> + '_ {
+        self.gone.drain(..)
+    }
+}
+
+/// Sends the copies of a batch.
+fn send(
+    wiring: &Wiring,
+    frames: &[&[u8]],
+    egress: &Egress,
+    counters: &mut Counters,
+    gone: &mut Vec<(AttachmentId, u64)>,
+) {
+    for (id, copies) in egress.queues() {
+        let counters = &mut counters.attachments[id.index()];
+        let Some(link) = wiring.link(id) else {
+            counters.tx_unattached += copies.len() as u64;
+            continue;
+        };
+        for copy in copies {
+            let Err(error) = link.attachment.send(frames[copy.frame as usize]) else {
+                continue;
+            };
+            match Failure::of(&error) {
+                Failure::Full => counters.tx_ring_full += 1,
+                Failure::Refused => counters.tx_refused += 1,
+                Failure::Gone => {
+                    counters.tx_refused += 1;
+                    if !gone.contains(&(id, link.generation)) {
+                        gone.push((id, link.generation));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "turn_tests.rs"]
+mod tests;
