@@ -135,7 +135,7 @@ fn while_the_topology_changes_show_commands_see_twice_the_forward_delay() {
     assert_eq!(bridge.hold(), Duration::from_secs(15));
     assert_eq!(info.topology_change_timer, Duration::from_secs(34));
     assert_eq!(info.hello_timer, Duration::from_secs(1));
-    assert_eq!(info.bridge_id.to_string(), "8000.02:00:00:00:00:b0");
+    assert_eq!(info.bridge_id.to_string(), "8000.2:0:0:0:0:b0");
     assert_eq!((info.root_port, info.root_path_cost), (None, 0));
     let info = bridge.port_info(secs(31.0), port(1)).unwrap();
     assert_eq!((info.state, info.id), (Forwarding, PortId(0x8001)));

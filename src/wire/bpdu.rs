@@ -317,9 +317,14 @@ fn ticks(time: Duration) -> u16 {
 }
 
 impl fmt::Display for BridgeId {
-    /// Prints `8000.02:00:00:00:00:b0`, as iproute2 does.
+    /// Prints `8000.2:0:0:0:0:b0`, as iproute2 does (`br_dump_bridge_id`).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04x}.{}", self.priority, self.mac)
+        let [a, b, c, d, e, g] = self.mac.octets();
+        write!(
+            f,
+            "{:04x}.{a:x}:{b:x}:{c:x}:{d:x}:{e:x}:{g:x}",
+            self.priority
+        )
     }
 }
 

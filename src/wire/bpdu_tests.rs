@@ -64,7 +64,7 @@ fn recorded_frames_octet_by_octet() {
         panic!("a configuration BPDU");
     };
     assert_eq!(relayed.root, id(0x1000, "00:00:5e:00:53:01"));
-    assert_eq!(relayed.root.to_string(), "1000.00:00:5e:00:53:01");
+    assert_eq!(relayed.root.to_string(), "1000.0:0:5e:0:53:1");
     assert_eq!(relayed.root_path_cost, 12);
     assert_eq!(relayed.port.to_string(), "0x8002");
     assert_eq!(relayed.message_age, Duration::from_nanos(527_343_750));
