@@ -40,12 +40,12 @@ fn superior() -> Config {
         topology_change_ack: false,
         root: BridgeId {
             priority: 0x1000,
-            mac: "00:00:5e:00:53:01".parse().unwrap(),
+            address: "00:00:5e:00:53:01".parse().unwrap(),
         },
         root_path_cost: 10,
         bridge: BridgeId {
             priority: 0x8000,
-            mac: "00:00:5e:00:53:02".parse().unwrap(),
+            address: "00:00:5e:00:53:02".parse().unwrap(),
         },
         port: PortId(0x8003),
         message_age: Duration::from_millis(500),
@@ -133,6 +133,7 @@ fn while_the_topology_changes_show_commands_see_twice_the_forward_delay() {
     assert!(info.topology_change && info.topology_change_detected);
     assert_eq!(info.ageing_time, Duration::from_secs(30));
     assert_eq!(bridge.hold(), Duration::from_secs(15));
+    assert_eq!(bridge.configured().ageing_time, Duration::from_secs(300));
     assert_eq!(info.topology_change_timer, Duration::from_secs(34));
     assert_eq!(info.hello_timer, Duration::from_secs(1));
     assert_eq!(info.bridge_id.to_string(), "8000.2:0:0:0:0:b0");
@@ -312,11 +313,11 @@ fn an_inferior_bpdu_is_answered_and_not_believed() {
     let inferior = Config {
         root: BridgeId {
             priority: 0x9000,
-            mac: mac(7),
+            address: mac(7),
         },
         bridge: BridgeId {
             priority: 0x9000,
-            mac: mac(7),
+            address: mac(7),
         },
         ..superior()
     };
@@ -490,15 +491,18 @@ fn a_changed_address_or_priority_changes_the_identifier_at_once() {
     net.set_up(0, true);
     net.set_up(1, true);
     net.run(secs(40.0));
-    assert_eq!(net.root(1).mac, mac(0));
+    assert_eq!(net.root(1).address, mac(0));
     net.act(1, |bridge, now| bridge.set_priority(now, 0x1000));
     net.run(secs(43.0));
-    assert_eq!((net.root(0).priority, net.root(0).mac), (0x1000, mac(1)));
+    assert_eq!(
+        (net.root(0).priority, net.root(0).address),
+        (0x1000, mac(1))
+    );
     net.act(1, |bridge, now| bridge.set_address(now, mac(9)));
-    assert_eq!(net.root(1).mac, mac(9));
+    assert_eq!(net.root(1).address, mac(9));
     net.act(1, |bridge, now| bridge.set_priority(now, 0xf000));
     net.run(secs(80.0));
-    assert_eq!((net.root(0).mac, net.root(1).mac), (mac(0), mac(0)));
+    assert_eq!((net.root(0).address, net.root(1).address), (mac(0), mac(0)));
     assert_eq!(
         (net.state((0, 1)), net.state((1, 1))),
         (Forwarding, Forwarding)
@@ -568,7 +572,7 @@ fn triangle_with_a_link_that_breaks_and_comes_back() {
     let mut net = triangle();
     let redundant = (2, 1);
     net.run(secs(2.2));
-    assert!((0..3).all(|index| net.root(index).mac == mac(0)));
+    assert!((0..3).all(|index| net.root(index).address == mac(0)));
     assert_eq!(net.state(redundant), Blocking);
     net.run(secs(45.0));
     assert_eq!(net.active(), [((0, 1), (1, 1)), ((0, 2), (2, 2))]);
@@ -581,7 +585,7 @@ fn triangle_with_a_link_that_breaks_and_comes_back() {
 
     // Bridge 1 loses its way to the root; bridge 2 believes what it knows until that is too old.
     net.set_link((0, 1), false);
-    assert_eq!(net.root(1).mac, mac(1));
+    assert_eq!(net.root(1).address, mac(1));
     net.run(secs(99.9));
     assert_eq!(net.active(), [((0, 2), (2, 2)), ((1, 2), (2, 1))]);
     let detour = *net.times_of(redundant, Forwarding).last().unwrap();

@@ -78,7 +78,7 @@ mod tests {
     fn id(n: u64) -> BridgeId {
         BridgeId {
             priority: 0x8000,
-            mac: MacAddr::from_u64(n),
+            address: MacAddr::from_u64(n),
         }
     }
 
@@ -108,7 +108,7 @@ mod tests {
         assert!(
             BridgeId {
                 priority: 0x7fff,
-                mac: MacAddr::BROADCAST
+                address: MacAddr::BROADCAST
             } < id(0)
         );
     }

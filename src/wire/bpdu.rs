@@ -44,7 +44,7 @@ pub struct BridgeId {
     /// `priority` of the bridge.
     pub priority: u16,
     /// The bridge's address.
-    pub mac: MacAddr,
+    pub address: MacAddr,
 }
 
 /// A port's identifier: lower is better, priority before number (802.1D-1998 9.2.7).
@@ -217,7 +217,7 @@ impl Config {
         let u16_at = |at: usize| u16::from_be_bytes([octets[at], octets[at + 1]]);
         let id_at = |at: usize| BridgeId {
             priority: u16_at(at),
-            mac: MacAddr::new(std::array::from_fn(|i| octets[at + 2 + i])),
+            address: MacAddr::new(std::array::from_fn(|i| octets[at + 2 + i])),
         };
         let time_at = |at: usize| BPDU_TICK * u32::from(u16_at(at));
         let config = Self {
@@ -256,10 +256,10 @@ impl Config {
         }
         put(&[0, 0, 0, TYPE_CONFIG, flags]);
         put(&self.root.priority.to_be_bytes());
-        put(&self.root.mac.octets());
+        put(&self.root.address.octets());
         put(&self.root_path_cost.to_be_bytes());
         put(&self.bridge.priority.to_be_bytes());
-        put(&self.bridge.mac.octets());
+        put(&self.bridge.address.octets());
         put(&self.port.0.to_be_bytes());
         for time in [
             self.message_age,
@@ -319,7 +319,7 @@ fn ticks(time: Duration) -> u16 {
 impl fmt::Display for BridgeId {
     /// Prints `8000.2:0:0:0:0:b0`, as iproute2 does (`br_dump_bridge_id`).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.mac.octets();
+        let [a, b, c, d, e, g] = self.address.octets();
         write!(
             f,
             "{:04x}.{a:x}:{b:x}:{c:x}:{d:x}:{e:x}:{g:x}",

@@ -21,7 +21,7 @@ fn octets(hex: &str) -> Vec<u8> {
 fn id(priority: u16, mac: &str) -> BridgeId {
     BridgeId {
         priority,
-        mac: mac.parse().unwrap(),
+        address: mac.parse().unwrap(),
     }
 }
 
@@ -153,7 +153,7 @@ fn padding_is_not_part_of_it() {
 
 prop_compose! {
     fn any_id()(priority: u16, mac: [u8; 6]) -> BridgeId {
-        BridgeId { priority, mac: MacAddr::new(mac) }
+        BridgeId { priority, address: MacAddr::new(mac) }
     }
 }
 

@@ -6,9 +6,9 @@
 //! Units: times of a bridge in 1/100 s (`USER_HZ`), ages of FDB entries in seconds, lifetimes of
 //! addresses in seconds, sizes in octets.
 
-use std::fmt;
 use std::net::IpAddr;
 
+pub use crate::wire::BridgeId;
 use crate::wire::MacAddr;
 
 /// Flags of a netdev (`IFF_…`).
@@ -215,27 +215,6 @@ pub struct TapInfo {
     pub multi_queue: Option<(u32, u32)>,
     /// Whether it stays when no process has it open.
     pub persist: bool,
-}
-
-/// A bridge identifier (802.1D-2004 clause 9.2.5): priority, then MAC address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BridgeId {
-    /// Priority.
-    pub priority: u16,
-    /// MAC address.
-    pub address: MacAddr,
-}
-
-impl fmt::Display for BridgeId {
-    /// Writes it as iproute2 does: `8000.2:74:61:70:0:1`, no leading zeros in the address (`ether_ntoa`).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.address.octets();
-        write!(
-            f,
-            "{:04x}.{a:x}:{b:x}:{c:x}:{d:x}:{e:x}:{g:x}",
-            self.priority
-        )
-    }
 }
 
 /// Data of a bridge (`IFLA_BR_…`); times and timers in 1/100 s.

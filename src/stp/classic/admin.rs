@@ -54,10 +54,10 @@ impl Bridge {
     /// Makes the machine of a new bridge: down, spanning tree off, without ports, priority 32768, and
     /// Linux's default times (hello 2 s, max age 20 s, forward delay 15 s, ageing 300 s).
     #[must_use]
-    pub fn new(mac: MacAddr) -> Self {
+    pub fn new(address: MacAddr) -> Self {
         let id = BridgeId {
             priority: DEFAULT_BRIDGE_PRIORITY,
-            mac,
+            address,
         };
         let times = Times {
             max_age: Duration::from_secs(20),
@@ -228,13 +228,13 @@ impl Bridge {
     }
 
     /// Sets the bridge's address, and with it the bridge identifier (`br_stp_change_bridge_id`).
-    pub fn set_address(&mut self, now: Instant, mac: MacAddr) {
+    pub fn set_address(&mut self, now: Instant, address: MacAddr) {
         let was_root = self.is_root();
-        let old = std::mem::replace(&mut self.id.mac, mac);
+        let old = std::mem::replace(&mut self.id.address, address);
         for port in &mut self.ports {
             for id in [&mut port.designated.bridge, &mut port.designated.root] {
-                if id.mac == old {
-                    id.mac = mac;
+                if id.address == old {
+                    id.address = address;
                 }
             }
         }
