@@ -48,7 +48,7 @@
 pub mod classic;
 pub mod vector;
 
-pub use classic::{Bridge, BridgeInfo, Ignored, Output, PortInfo, Refused, Xstats};
+pub use classic::{Bridge, BridgeInfo, Configured, Ignored, Output, PortInfo, Refused, Xstats};
 pub use vector::{RootPath, Vector};
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::wire::{BPDU_TICK, Bpdu, BpduError, BridgeId, Config, MacAddr, Pdu, Po
 
 use super::vector::{RootPath, Vector};
 pub use admin::Refused;
-pub use show::{BridgeInfo, PortInfo, Xstats};
+pub use show::{BridgeInfo, Configured, PortInfo, Xstats};
 
 /// At most one Configuration BPDU per port in this time (8.10.2).
 const HOLD_TIME: Duration = Duration::from_secs(1);

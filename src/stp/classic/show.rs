@@ -44,6 +44,8 @@ pub struct BridgeInfo {
 /// A port's part of `ip -d link show`. Timers are what remains of them, zero when not running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortInfo {
+    /// Whether the netdev is up and has carrier, as last told.
+    pub link: bool,
     /// `state`.
     pub state: PortState,
     /// `priority`, 0 to 63.
@@ -94,7 +96,36 @@ pub struct Xstats {
     pub tx_tcn: u64,
 }
 
+/// What a bridge is set to, as opposed to what the root of its tree dictates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Configured {
+    /// `forward_delay`.
+    pub forward_delay: Duration,
+    /// `hello_time`.
+    pub hello_time: Duration,
+    /// `max_age`.
+    pub max_age: Duration,
+    /// `ageing_time`.
+    pub ageing_time: Duration,
+}
+
 impl Bridge {
+    /// Returns the times the bridge is set to.
+    #[must_use]
+    pub const fn configured(&self) -> Configured {
+        Configured {
+            forward_delay: self.own_times.forward_delay,
+            hello_time: self.own_times.hello_time,
+            max_age: self.own_times.max_age,
+            ageing_time: self.own_ageing_time,
+        }
+    }
+
+    /// Iterates over the numbers of the ports, the newest port first.
+    pub fn ports(&self) -> impl Iterator<Item = PortNo> + '_ {
+        self.ports.iter().map(|port| port.no)
+    }
+
     /// Whether the spanning tree is on.
     #[must_use]
     pub const fn stp(&self) -> bool {
@@ -159,6 +190,7 @@ impl Bridge {
     pub fn port_info(&self, now: Instant, port: PortNo) -> Option<PortInfo> {
         let port = &self.ports[self.index(port)?];
         Some(PortInfo {
+            link: port.link,
             state: port.state,
             priority: port.priority,
             cost: port.path_cost,
