@@ -17,6 +17,8 @@
 mod addr;
 mod bridge_link;
 mod fdb;
+#[cfg(test)]
+mod golden;
 mod link;
 mod link_info;
 mod netns;

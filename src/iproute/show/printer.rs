@@ -180,7 +180,6 @@ impl Printer {
     /// Prints an element of an array: `"value"`, or its text.
     pub(super) fn element(&mut self, value: &str, text: impl Display) {
         if self.is_json() {
-            self.separate();
             self.value(Value::Text(value));
         } else {
             self.text(text);
