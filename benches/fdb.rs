@@ -50,20 +50,20 @@ fn ours(group: &mut BenchmarkGroup<'_, WallTime>, stations: u64) {
     let fdb = Fdb::with_seed(1);
     let now = Instant::from_secs(1);
     for (key, port) in all_stations(stations) {
-        fdb.view().learn(now, HOLD, key, port);
+        fdb.view(now, HOLD).learn(key, port);
     }
     let keys = keys(stations);
     group.bench_function(format!("ours/{stations}"), |b| {
         b.iter(|| {
             for batch in keys.chunks(BATCH) {
-                let view = fdb.view();
+                let view = fdb.view(now, HOLD);
                 for (source, destination, _) in batch {
                     view.prefetch(*source);
                     view.prefetch(*destination);
                 }
                 for (source, destination, port) in batch {
-                    view.learn(now, HOLD, *source, *port);
-                    black_box(view.lookup(now, HOLD, *destination));
+                    view.learn(*source, *port);
+                    black_box(view.lookup(*destination));
                 }
             }
         });

@@ -34,8 +34,8 @@ fn learned(stations: u64) -> Plan {
         let port = PortNo::new(port_of(n)).expect("1 to 4");
         bridge
             .fdb
-            .view()
-            .learn(Instant::ZERO, bridge.hold, Key::untagged(station(n)), port);
+            .view(Instant::ZERO, bridge.hold)
+            .learn(Key::untagged(station(n)), port);
     }
     plan
 }

@@ -65,11 +65,7 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, transit: Transit) {
     if destination.is_group() {
         return flood(walk, bridge, &bridge.host_flood, None, transit);
     }
-    let (now, hold) = (walk.now, bridge.hold);
-    match walk
-        .view(index)
-        .lookup(now, hold, Key::untagged(destination))
-    {
+    match walk.view(index).lookup(Key::untagged(destination)) {
         // A port's own address is the bridge's, but from here it is reached over that port's wire.
         Some(Target { port: Some(to), .. }) => unicast(walk, bridge, None, to, transit),
         Some(Target { port: None, .. }) => walk.refuse(DropReason::ToSelf),
@@ -121,9 +117,8 @@ fn admit(
     number: PortNo,
     port: &PlanPort,
 ) -> bool {
-    let (now, hold) = (walk.now, bridge.hold);
     let key = Key::untagged(walk.header.source);
-    match walk.view(index).peek(now, hold, key) {
+    match walk.view(index).peek(key) {
         None if port.mab => {
             note_locked(&bridge.fdb, walk, key, number, bridge);
             false
@@ -131,7 +126,7 @@ fn admit(
         None => false,
         Some((on, flags)) if on != Some(number) || flags.local => false,
         Some((_, flags)) if flags.locked => {
-            walk.view(index).learn(now, hold, key, number);
+            walk.view(index).learn(key, number);
             false
         }
         Some(_) => true,
@@ -169,9 +164,8 @@ fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge:
 
 /// Notes where the source is (`br_fdb_update`).
 fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo) {
-    let (now, hold) = (walk.now, bridge.hold);
     let key = Key::untagged(walk.header.source);
-    let outcome = walk.view(index).learn(now, hold, key, number);
+    let outcome = walk.view(index).learn(key, number);
     let counters = &mut walk.counters.bridges[bridge.netdev.index()];
     match outcome {
         Learn::Known | Learn::Local | Learn::Off => {}
@@ -198,11 +192,7 @@ fn select(
         }
         return walk.pass_up(bridge.netdev, transit);
     }
-    let (now, hold) = (walk.now, bridge.hold);
-    match walk
-        .view(index)
-        .lookup(now, hold, Key::untagged(destination))
-    {
+    match walk.view(index).lookup(Key::untagged(destination)) {
         Some(Target { local: true, .. }) => return walk.pass_up(bridge.netdev, transit),
         Some(Target { port: Some(to), .. }) => {
             unicast(walk, bridge, Some((number, port)), to, transit)

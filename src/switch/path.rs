@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::fdb::View;
 use super::{
     AttachmentId, Counters, DropReason, Key, NetdevId, PacketType, Plan, PlanAttachment,
-    PlanNetdev, Receive, Side, Transmit, Verdict, bridge,
+    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge,
 };
 use crate::time::Instant;
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, is_tag_type};
@@ -447,7 +447,8 @@ impl<'a> Walk<'a> {
     pub(super) fn view(&mut self, bridge: u32) -> &View<'a> {
         let plan = self.plan;
         if !matches!(&self.view, Some((loaded, _)) if *loaded == bridge) {
-            self.view = Some((bridge, plan.bridges[bridge as usize].fdb.view()));
+            let PlanBridge { fdb, hold, .. } = &plan.bridges[bridge as usize];
+            self.view = Some((bridge, fdb.view(self.now, *hold)));
         }
         let (_, view) = self.view.as_ref().expect("it was just loaded");
         view

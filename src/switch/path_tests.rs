@@ -195,8 +195,8 @@ impl Bench {
         let bridge = &self.plan.bridges[0];
         let (port, _) = bridge
             .fdb
-            .view()
-            .peek(self.now, bridge.hold, Key::untagged(mac))?;
+            .view(self.now, bridge.hold)
+            .peek(Key::untagged(mac))?;
         port.map(PortNo::get)
     }
 

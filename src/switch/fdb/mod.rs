@@ -173,10 +173,16 @@ struct Writer {
     swept: Option<Instant>,
 }
 
-/// A table as a worker uses it for one batch: loaded once, then free of reference counting.
+/// A table as a worker uses it for one batch: loaded once, at one time, under one hold time.
 pub struct View<'a> {
     fdb: &'a Fdb,
     table: arc_swap::Guard<Arc<Table>>,
+    now: Instant,
+    hold: Duration,
+    /// `now` and `hold` in the table's own units, and `now` in those of `used`.
+    ticks: Ticks,
+    span: u64,
+    centis: u32,
 }
 
 impl fmt::Debug for Fdb {
@@ -223,10 +229,15 @@ impl Fdb {
     /// sees what is added, so do not keep it longer than a turn.
     #[inline]
     #[must_use]
-    pub fn view(&self) -> View<'_> {
+    pub fn view(&self, now: Instant, hold: Duration) -> View<'_> {
         View {
             fdb: self,
             table: self.table.load(),
+            now,
+            hold,
+            ticks: Ticks::at(now),
+            span: Ticks::span(hold),
+            centis: centiseconds(now),
         }
     }
 
@@ -470,13 +481,12 @@ impl View<'_> {
 
     /// Notes that a source was seen on a port (`br_fdb_update`).
     #[inline]
-    pub fn learn(&self, now: Instant, hold: Duration, key: Key, port: PortNo) -> Learn {
-        if hold.is_zero() {
+    pub fn learn(&self, key: Key, port: PortNo) -> Learn {
+        if self.span == 0 {
             return Learn::Off;
         }
-        let ticks = Ticks::at(now);
         if let Some(Hit { slot, value }) = self.table.find(key)
-            && !value.expired(ticks, Ticks::span(hold))
+            && !value.expired(self.ticks, self.span)
         {
             if value.is_local() {
                 return Learn::Local;
@@ -484,10 +494,10 @@ impl View<'_> {
             if value.port() == Some(port) || value.is_sticky() {
                 // Shared lines must not be written per frame: only a changed time is stored. Losing the
                 // race against another writer loses at most one refresh.
-                if value.updated() != ticks {
+                if value.updated() != self.ticks {
                     _ = self.table.value(slot).compare_exchange(
                         value.0,
-                        value.refreshed(ticks).0,
+                        value.refreshed(self.ticks).0,
                         Ordering::Relaxed,
                         Ordering::Relaxed,
                     );
@@ -495,30 +505,29 @@ impl View<'_> {
                 return Learn::Known;
             }
         }
-        self.fdb.learn_slowly(now, hold, key, port)
+        self.fdb.learn_slowly(self.now, self.hold, key, port)
     }
 
     /// Looks a station up without noting that it was used.
     #[inline]
     #[must_use]
-    pub fn peek(&self, now: Instant, hold: Duration, key: Key) -> Option<(Option<PortNo>, Flags)> {
+    pub fn peek(&self, key: Key) -> Option<(Option<PortNo>, Flags)> {
         let value = self.table.find(key)?.value;
-        (!value.expired(Ticks::at(now), Ticks::span(hold))).then(|| (value.port(), value.flags()))
+        (!value.expired(self.ticks, self.span)).then(|| (value.port(), value.flags()))
     }
 
     /// Looks a destination up and notes that it was used.
     #[inline]
     #[must_use]
-    pub fn lookup(&self, now: Instant, hold: Duration, key: Key) -> Option<Target> {
+    pub fn lookup(&self, key: Key) -> Option<Target> {
         let Hit { slot, value } = self.table.find(key)?;
-        if value.expired(Ticks::at(now), Ticks::span(hold)) {
+        if value.expired(self.ticks, self.span) {
             return None;
         }
         if !value.is_local() {
             let used = self.table.used(slot);
-            let centis = centiseconds(now);
-            if used.load(Ordering::Relaxed) != centis {
-                used.store(centis, Ordering::Relaxed);
+            if used.load(Ordering::Relaxed) != self.centis {
+                used.store(self.centis, Ordering::Relaxed);
             }
         }
         Some(Target {

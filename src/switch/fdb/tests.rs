@@ -16,18 +16,18 @@ fn at(nanos: u64) -> Instant {
 }
 
 fn port_of(fdb: &Fdb, now: Instant, key: Key) -> Option<PortNo> {
-    fdb.view()
-        .lookup(now, HOLD, key)
+    fdb.view(now, HOLD)
+        .lookup(key)
         .and_then(|target| target.port)
 }
 
 #[test]
 fn learns_refreshes_and_moves() {
     let fdb = Fdb::with_seed(1);
-    assert_eq!(fdb.view().learn(at(0), HOLD, key(1), port(1)), Learn::New);
-    assert_eq!(fdb.view().learn(at(5), HOLD, key(1), port(1)), Learn::Known);
+    assert_eq!(fdb.view(at(0), HOLD).learn(key(1), port(1)), Learn::New);
+    assert_eq!(fdb.view(at(5), HOLD).learn(key(1), port(1)), Learn::Known);
     assert_eq!(
-        fdb.view().learn(at(9), HOLD, key(1), port(2)),
+        fdb.view(at(9), HOLD).learn(key(1), port(2)),
         Learn::Moved {
             from: Some(port(1))
         }
@@ -39,7 +39,7 @@ fn learns_refreshes_and_moves() {
 #[test]
 fn expires_at_exactly_the_deadline() {
     let fdb = Fdb::with_seed(1);
-    fdb.view().learn(at(7_000), HOLD, key(1), port(1));
+    fdb.view(at(7_000), HOLD).learn(key(1), port(1));
     let deadline = at(7_000) + HOLD;
     assert_eq!(
         port_of(&fdb, at(deadline.as_nanos() - 1), key(1)),
@@ -48,7 +48,7 @@ fn expires_at_exactly_the_deadline() {
     assert_eq!(port_of(&fdb, deadline, key(1)), None);
     assert_eq!(fdb.dump(deadline, HOLD), []);
     assert_eq!(
-        fdb.view().learn(deadline, HOLD, key(1), port(2)),
+        fdb.view(deadline, HOLD).learn(key(1), port(2)),
         Learn::New,
         "expired is as good as gone"
     );
@@ -58,9 +58,9 @@ fn expires_at_exactly_the_deadline() {
 #[test]
 fn a_refresh_starts_the_age_anew() {
     let fdb = Fdb::with_seed(1);
-    fdb.view().learn(at(0), HOLD, key(1), port(1));
-    fdb.view()
-        .learn(Instant::from_secs(299), HOLD, key(1), port(1));
+    fdb.view(at(0), HOLD).learn(key(1), port(1));
+    fdb.view(Instant::from_secs(299), HOLD)
+        .learn(key(1), port(1));
     assert_eq!(
         port_of(&fdb, Instant::from_secs(598), key(1)),
         Some(port(1))
@@ -71,21 +71,21 @@ fn a_refresh_starts_the_age_anew() {
 #[test]
 fn a_lower_hold_time_acts_at_once_and_zero_is_a_hub() {
     let fdb = Fdb::with_seed(1);
-    fdb.view().learn(at(0), HOLD, key(1), port(1));
+    fdb.view(at(0), HOLD).learn(key(1), port(1));
     let now = Instant::from_secs(20);
     assert!(
-        fdb.view()
-            .lookup(now, Duration::from_secs(21), key(1))
+        fdb.view(now, Duration::from_secs(21))
+            .lookup(key(1))
             .is_some()
     );
     assert!(
-        fdb.view()
-            .lookup(now, Duration::from_secs(20), key(1))
+        fdb.view(now, Duration::from_secs(20))
+            .lookup(key(1))
             .is_none()
     );
-    assert!(fdb.view().lookup(at(0), Duration::ZERO, key(1)).is_none());
+    assert!(fdb.view(at(0), Duration::ZERO).lookup(key(1)).is_none());
     assert_eq!(
-        fdb.view().learn(now, Duration::ZERO, key(2), port(1)),
+        fdb.view(now, Duration::ZERO).learn(key(2), port(1)),
         Learn::Off
     );
 }
@@ -93,8 +93,8 @@ fn a_lower_hold_time_acts_at_once_and_zero_is_a_hub() {
 #[test]
 fn a_clock_a_little_behind_expires_nothing() {
     let fdb = Fdb::with_seed(1);
-    fdb.view()
-        .learn(Instant::from_secs(10), HOLD, key(1), port(1));
+    fdb.view(Instant::from_secs(10), HOLD)
+        .learn(key(1), port(1));
     assert_eq!(port_of(&fdb, Instant::from_secs(9), key(1)), Some(port(1)));
 }
 
@@ -146,7 +146,7 @@ fn special_entries_keep_their_word() {
     );
     assert_eq!(fdb.learned(), 0);
     let late = Instant::from_secs(299);
-    let learn = |station| fdb.view().learn(late, HOLD, key(station), port(2));
+    let learn = |station| fdb.view(late, HOLD).learn(key(station), port(2));
     assert_eq!(learn(1), Learn::Local);
     assert_eq!(
         learn(2),
@@ -183,20 +183,20 @@ fn full_refuses_new_stations_and_reclaims_expired_ones() {
     fdb.set_max_learned(3);
     for station in 1..=3 {
         assert_eq!(
-            fdb.view().learn(at(0), HOLD, key(station), port(1)),
+            fdb.view(at(0), HOLD).learn(key(station), port(1)),
             Learn::New
         );
     }
-    assert_eq!(fdb.view().learn(at(1), HOLD, key(4), port(1)), Learn::Full);
+    assert_eq!(fdb.view(at(1), HOLD).learn(key(4), port(1)), Learn::Full);
     assert_eq!(
-        fdb.view().learn(at(2_000), HOLD, key(3), port(2)),
+        fdb.view(at(2_000), HOLD).learn(key(3), port(2)),
         Learn::Moved {
             from: Some(port(1))
         },
         "known stations go on"
     );
     assert_eq!(
-        fdb.view().learn(at(0) + HOLD, HOLD, key(4), port(1)),
+        fdb.view(at(0) + HOLD, HOLD).learn(key(4), port(1)),
         Learn::New,
         "two expire at that instant"
     );
@@ -207,7 +207,7 @@ fn full_refuses_new_stations_and_reclaims_expired_ones() {
 fn dump_is_newest_first() {
     let fdb = Fdb::with_seed(9);
     for station in 1..=200 {
-        fdb.view().learn(at(station), HOLD, key(station), port(1));
+        fdb.view(at(station), HOLD).learn(key(station), port(1));
     }
     let order: Vec<_> = fdb
         .dump(at(300), HOLD)
@@ -222,7 +222,7 @@ fn vlans_are_separate() {
     let fdb = Fdb::with_seed(1);
     let mac = key(1).mac();
     let tagged = Key::new(mac, Vid::new(10));
-    fdb.view().learn(at(0), HOLD, tagged, port(1));
+    fdb.view(at(0), HOLD).learn(tagged, port(1));
     assert_eq!(port_of(&fdb, at(1), key(1)), None);
     assert_eq!(port_of(&fdb, at(1), tagged), Some(port(1)));
     assert_eq!((tagged.mac(), tagged.vid()), (mac, Vid::new(10)));
@@ -265,7 +265,7 @@ fn random_operations_against_a_map() {
                         Some((was, _)) => Learn::Moved { from: Some(*was) },
                     };
                     model.insert(key(s), (port(p), now));
-                    prop_assert_eq!(fdb.view().learn(now, HOLD, key(s), port(p)), expected);
+                    prop_assert_eq!(fdb.view(now, HOLD).learn(key(s), port(p)), expected);
                 }
                 Op::Lookup(s) => {
                     let expected = model.get(&key(s)).filter(|e| alive(e)).map(|e| e.0);
@@ -314,15 +314,13 @@ fn threads_share_a_growing_table() {
                 for round in 0..20u64 {
                     for station in 0..stations {
                         let now = at((round * stations + station) * 1000);
-                        let view = fdb.view();
+                        let view = fdb.view(now, HOLD);
                         view.learn(
-                            now,
-                            HOLD,
                             key(station),
                             right(station)[usize::from((round + worker) % 2 == 0)],
                         );
                         let other = (station * 7 + worker) % stations;
-                        if let Some(target) = view.lookup(now, HOLD, key(other)) {
+                        if let Some(target) = view.lookup(key(other)) {
                             assert!(
                                 right(other).map(Some).contains(&target.port),
                                 "station {other} at {:?}",
