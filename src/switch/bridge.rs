@@ -59,6 +59,7 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
 }
 
 /// A frame that the bridge's own stack sends. Never learned from, not screened.
+#[inline(never)]
 pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, transit: Transit) {
     let bridge = &walk.plan.bridges[index as usize];
     let destination = walk.header.destination;
@@ -94,6 +95,7 @@ enum Reserved {
 }
 
 /// What the 16 reserved addresses mean (IEEE 802.1D-2004 table 7-10, `br_handle_frame`).
+#[inline(always)]
 fn reserved(bridge: &PlanBridge, port: &PlanPort, destination: MacAddr) -> Reserved {
     let Some(last) = destination.reserved() else {
         return Reserved::No;
@@ -163,6 +165,7 @@ fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge:
 }
 
 /// Notes where the source is (`br_fdb_update`).
+#[inline(always)]
 fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo) {
     let key = Key::untagged(walk.header.source);
     let outcome = walk.view(index).learn(key, number);
@@ -176,6 +179,7 @@ fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo) {
 }
 
 /// Where a frame from a port goes: the host port, a known port, or all that flood its kind.
+#[inline(always)]
 fn select(
     walk: &mut Walk<'_>,
     index: u32,
@@ -207,6 +211,7 @@ fn select(
 }
 
 /// To one known port, or to its backup while it has no carrier (`br_forward`, `should_deliver`).
+#[inline(always)]
 fn unicast(
     walk: &mut Walk<'_>,
     bridge: &PlanBridge,
@@ -267,6 +272,7 @@ fn flood(
 }
 
 /// Out of a port (`br_dev_queue_push_xmit`).
+#[inline(always)]
 fn leave_by(walk: &mut Walk<'_>, port: &PlanPort, transit: Transit) {
     let netdev = &walk.plan.netdevs[port.netdev.index()];
     if !netdev.up {
@@ -278,6 +284,7 @@ fn leave_by(walk: &mut Walk<'_>, port: &PlanPort, transit: Transit) {
     }
 }
 
+#[inline(always)]
 fn port(bridge: &PlanBridge, number: PortNo) -> Option<&PlanPort> {
     bridge.ports.get(number.index())?.as_ref()
 }

@@ -61,6 +61,8 @@ pub struct Egress {
     lost: Vec<Lost>,
     traps: Vec<Trap>,
     pending: VecDeque<(NetdevId, Transit)>,
+    /// By frame of the batch: its header, `None` where it is too short for one.
+    headers: Vec<Option<Header>>,
 }
 
 impl Egress {
@@ -114,11 +116,9 @@ pub fn forward(
     egress: &mut Egress,
 ) {
     let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
-    if frames.len() > 1 {
-        walk.prefetch(ingress, frames);
-    }
+    walk.read_headers(ingress, frames);
     for (index, octets) in (0u32..).zip(frames) {
-        let verdict = walk.run(ingress, index, octets);
+        let verdict = walk.run(ingress, index, octets.len());
         walk.egress.verdicts.push(verdict);
     }
 }
@@ -146,7 +146,7 @@ pub fn originate(
     walk.transmit(
         netdev,
         Transit {
-            kind: walk.kind_by_address(),
+            kind: walk.header.kind,
             tag_aside: false,
         },
     );
@@ -154,19 +154,39 @@ pub fn originate(
 }
 
 /// The fields of a header that the path looks at, read once.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub(super) destination: MacAddr,
     pub(super) source: MacAddr,
+    /// By destination address alone: [`PacketType::OtherHost`] does not occur.
+    kind: PacketType,
     ether_type: u16,
 }
 
 impl Header {
+    /// What no frame has; stands where none was read yet.
+    const NONE: Self = Self {
+        destination: MacAddr::ZERO,
+        source: MacAddr::ZERO,
+        kind: PacketType::Host,
+        ether_type: 0,
+    };
+
+    #[inline]
     fn parse(octets: &[u8]) -> Option<Self> {
         let frame = Ethernet::parse(octets).ok()?;
+        let destination = frame.destination();
+        let kind = if !destination.is_group() {
+            PacketType::Host
+        } else if destination.is_broadcast() {
+            PacketType::Broadcast
+        } else {
+            PacketType::Multicast
+        };
         Some(Self {
-            destination: frame.destination(),
+            destination,
             source: frame.source(),
+            kind,
             ether_type: frame.ether_type(),
         })
     }
@@ -217,7 +237,7 @@ impl<'a> Walk<'a> {
             view: None,
             ingress,
             frame: 0,
-            header: Header::default(),
+            header: Header::NONE,
             len: 0,
             copies: 0,
             trapped: false,
@@ -225,28 +245,34 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Starts the cache misses of a whole batch before the first frame needs its entries.
-    fn prefetch(&mut self, ingress: AttachmentId, frames: &[&[u8]]) {
-        let Some(bridge) = first_bridge(self.plan, ingress) else {
-            return;
-        };
-        let view = self.view(bridge);
-        for header in frames.iter().filter_map(|octets| Header::parse(octets)) {
-            view.prefetch(Key::untagged(header.source));
-            view.prefetch(Key::untagged(header.destination));
+    /// Reads every header of a batch, and starts the cache misses of all before the first frame needs
+    /// its entries.
+    fn read_headers(&mut self, ingress: AttachmentId, frames: &[&[u8]]) {
+        let mut headers = std::mem::take(&mut self.egress.headers);
+        headers.clear();
+        headers.extend(frames.iter().map(|octets| Header::parse(octets)));
+        if let Some(bridge) = first_bridge(self.plan, ingress)
+            && frames.len() > 1
+        {
+            let view = self.view(bridge);
+            for header in headers.iter().flatten() {
+                view.prefetch(Key::untagged(header.source));
+                view.prefetch(Key::untagged(header.destination));
+            }
         }
+        self.egress.headers = headers;
     }
 
     /// Takes one frame from its ingress attachment to its verdict.
-    fn run(&mut self, ingress: AttachmentId, index: u32, octets: &[u8]) -> Verdict {
+    fn run(&mut self, ingress: AttachmentId, index: u32, len: usize) -> Verdict {
         self.frame = index;
-        self.len = octets.len();
+        self.len = len;
         (self.copies, self.trapped, self.refused) = (0, false, None);
         let counters = &mut self.counters.attachments[ingress.index()];
         counters.frames_in += 1;
-        counters.octets_in += octets.len() as u64;
+        counters.octets_in += len as u64;
 
-        self.enter(ingress, octets);
+        self.enter(ingress);
         self.drain();
 
         let verdict = if self.trapped {
@@ -276,8 +302,9 @@ impl<'a> Walk<'a> {
     }
 
     /// From the attachment to the first `receive` or `transmit`.
-    fn enter(&mut self, ingress: AttachmentId, octets: &[u8]) {
-        let Some(header) = Header::parse(octets) else {
+    #[inline]
+    fn enter(&mut self, ingress: AttachmentId) {
+        let Some(header) = self.egress.headers[self.frame as usize] else {
             return self.refuse(DropReason::Runt);
         };
         self.header = header;
@@ -295,13 +322,13 @@ impl<'a> Walk<'a> {
                 } else {
                     0
                 };
-                if octets.len() > netdev.mtu as usize + ETHERNET_HEADER + tag {
+                if self.len > netdev.mtu as usize + ETHERNET_HEADER + tag {
                     return self.refuse(DropReason::SenderOversize);
                 }
                 self.transmit(
                     attachment.netdev,
                     Transit {
-                        kind: self.kind_by_address(),
+                        kind: self.header.kind,
                         tag_aside: false,
                     },
                 );
@@ -310,6 +337,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A frame comes in by a netdev's wire side: for whom it is (`eth_type_trans`), then the handlers.
+    #[inline(always)]
     fn arrive(&mut self, netdev: NetdevId) {
         let kind = self.kind_for(self.plan.netdevs[netdev.index()].mac);
         self.count_rx(netdev, self.len);
@@ -323,6 +351,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The handlers of a netdev, in the kernel's order (`__netif_receive_skb_core`).
+    #[inline(always)]
     fn receive(&mut self, netdev: NetdevId, mut transit: Transit) {
         if !transit.tag_aside && is_tag_type(self.header.ether_type) {
             if self.len < TAGGED_MIN {
@@ -338,11 +367,12 @@ impl<'a> Walk<'a> {
     }
 
     /// A frame leaves by a netdev (`ndo_start_xmit`).
+    #[inline(always)]
     pub(super) fn transmit(&mut self, id: NetdevId, transit: Transit) {
         match self.plan.netdevs[id.index()].transmit {
             Transmit::Wire(wire) => {
                 self.count_tx(id, self.len);
-                self.leave(wire, self.kind_by_address());
+                self.leave(wire, self.header.kind);
             }
             Transmit::Peer(peer) => self.cross(id, peer, transit),
             Transmit::Bridge(bridge) => {
@@ -357,6 +387,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Over a veth pair (`veth_xmit`, `__dev_forward_skb`).
+    #[inline(never)]
     fn cross(&mut self, id: NetdevId, peer_id: NetdevId, transit: Transit) {
         let peer = &self.plan.netdevs[peer_id.index()];
         if let Some(reason) = if !peer.up {
@@ -400,6 +431,7 @@ impl<'a> Walk<'a> {
         self.deliver_up(bridge, transit.kind);
     }
 
+    #[inline(always)]
     fn leave(&mut self, attachment: AttachmentId, kind: PacketType) {
         let queue = &mut self.egress.queues[attachment.index()];
         if queue.is_empty() {
@@ -425,11 +457,13 @@ impl<'a> Walk<'a> {
     }
 
     /// The frame goes no further from here; if it goes nowhere else, this is why.
+    #[cold]
     pub(super) fn refuse(&mut self, reason: DropReason) {
         self.refused.get_or_insert(reason);
     }
 
     /// A copy that should have left by a netdev does not.
+    #[cold]
     pub(super) fn lose(&mut self, netdev: NetdevId, reason: DropReason) {
         self.egress.lost.push(Lost {
             frame: self.frame,
@@ -443,7 +477,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the table of a bridge, loaded at most once per batch as long as it is the only one met.
-    #[inline]
+    #[inline(always)]
     pub(super) fn view(&mut self, bridge: u32) -> &View<'a> {
         let plan = self.plan;
         if !matches!(&self.view, Some((loaded, _)) if *loaded == bridge) {
@@ -454,29 +488,22 @@ impl<'a> Walk<'a> {
         view
     }
 
+    #[inline(always)]
     fn kind_for(&self, mac: MacAddr) -> PacketType {
-        match self.kind_by_address() {
+        match self.header.kind {
             PacketType::Host if self.header.destination != mac => PacketType::OtherHost,
             kind => kind,
         }
     }
 
-    fn kind_by_address(&self) -> PacketType {
-        if self.header.destination.is_broadcast() {
-            PacketType::Broadcast
-        } else if self.header.destination.is_group() {
-            PacketType::Multicast
-        } else {
-            PacketType::Host
-        }
-    }
-
+    #[inline(always)]
     fn count_rx(&mut self, netdev: NetdevId, octets: usize) {
         let counters = &mut self.counters.netdevs[netdev.index()];
         counters.rx_packets += 1;
         counters.rx_bytes += octets as u64;
     }
 
+    #[inline(always)]
     fn count_tx(&mut self, netdev: NetdevId, octets: usize) {
         let counters = &mut self.counters.netdevs[netdev.index()];
         counters.tx_packets += 1;

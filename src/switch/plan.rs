@@ -4,6 +4,7 @@
 //! whole; a worker loads it once per turn. Ids are dense indices, given once and never reused in a
 //! run, so that counters outlive plans.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use super::Fdb;
@@ -38,19 +39,28 @@ impl AttachmentId {
 
 /// A bridge port's number, 1 to 1023, the lowest free one when it joined (`find_portno`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PortNo(u16);
+pub struct PortNo(NonZeroU16);
 
 impl PortNo {
     /// Ports a bridge can have, and the highest number (`BR_MAX_PORTS` − 1).
     pub const MAX: u16 = 1023;
 
     /// Makes a port number; `None` outside 1 to 1023.
+    #[inline]
     #[must_use]
     pub const fn new(number: u16) -> Option<Self> {
-        if number >= 1 && number <= Self::MAX {
-            Some(Self(number))
-        } else {
-            None
+        match NonZeroU16::new(number) {
+            Some(number) if number.get() <= Self::MAX => Some(Self(number)),
+            _ => None,
+        }
+    }
+
+    /// Unpacks what a table packed: the low ten bits; 0 is no port.
+    #[inline]
+    pub(super) const fn unpack(bits: u16) -> Option<Self> {
+        match NonZeroU16::new(bits & Self::MAX) {
+            Some(number) => Some(Self(number)),
+            None => None,
         }
     }
 
@@ -58,14 +68,14 @@ impl PortNo {
     #[inline]
     #[must_use]
     pub const fn get(self) -> u16 {
-        self.0
+        self.0.get()
     }
 
     /// Returns the number as an index.
     #[inline]
     #[must_use]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize
     }
 }
 
@@ -109,7 +119,7 @@ impl PortSet {
                         .ok()
                         .filter(|bit| *bit < 64)?;
                     bits &= bits - 1;
-                    Some(PortNo(word * 64 + bit))
+                    PortNo::new(word * 64 + bit)
                 })
             })
     }

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A 48-bit MAC address, in transmission order.
+/// A 48-bit MAC address.
+///
+/// Kept as one word, first octet highest, so that comparing is one instruction and the order is that
+/// of the octets.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MacAddr([u8; 6]);
+pub struct MacAddr(u64);
 
 /// A text that is not a MAC address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,74 +17,85 @@ pub struct MacAddrError(String);
 
 impl MacAddr {
     /// `ff:ff:ff:ff:ff:ff`.
-    pub const BROADCAST: Self = Self([0xff; 6]);
+    pub const BROADCAST: Self = Self(0xffff_ffff_ffff);
     /// The all-zero address, which no station may have.
-    pub const ZERO: Self = Self([0; 6]);
+    pub const ZERO: Self = Self(0);
     /// The Bridge Group Address `01:80:c2:00:00:00` (IEEE 802.1D-2004 table 7-10).
-    pub const BRIDGE_GROUP: Self = Self([0x01, 0x80, 0xc2, 0, 0, 0]);
+    pub const BRIDGE_GROUP: Self = Self(0x0180_c200_0000);
+
+    const GROUP_BIT: u64 = 1 << 40;
 
     /// Makes an address from its six octets.
+    #[inline]
     #[must_use]
     pub const fn new(octets: [u8; 6]) -> Self {
-        Self(octets)
+        let [a, b, c, d, e, f] = octets;
+        Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
     /// Returns the six octets.
     #[must_use]
     pub const fn octets(self) -> [u8; 6] {
-        self.0
+        let [_, _, a, b, c, d, e, f] = self.0.to_be_bytes();
+        [a, b, c, d, e, f]
     }
 
     /// Returns the address as the low 48 bits of a number, first octet highest.
+    #[inline]
     #[must_use]
     pub const fn to_u64(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+        self.0
     }
 
     /// Makes an address from the low 48 bits of a number.
+    #[inline]
     #[must_use]
     pub const fn from_u64(value: u64) -> Self {
-        let [_, _, a, b, c, d, e, f] = value.to_be_bytes();
-        Self([a, b, c, d, e, f])
+        Self(value & Self::BROADCAST.0)
     }
 
     /// Whether the group bit is set: multicast or broadcast.
+    #[inline]
     #[must_use]
     pub const fn is_group(self) -> bool {
-        self.0[0] & 1 != 0
+        self.0 & Self::GROUP_BIT != 0
     }
 
     /// Whether this is the broadcast address.
+    #[inline]
     #[must_use]
-    pub fn is_broadcast(self) -> bool {
-        self == Self::BROADCAST
+    pub const fn is_broadcast(self) -> bool {
+        self.0 == Self::BROADCAST.0
     }
 
     /// Whether this is the all-zero address.
+    #[inline]
     #[must_use]
-    pub fn is_zero(self) -> bool {
-        self == Self::ZERO
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
     }
 
     /// Whether a station may have this address: neither group nor zero (`is_valid_ether_addr`).
+    #[inline]
     #[must_use]
-    pub fn is_station(self) -> bool {
+    pub const fn is_station(self) -> bool {
         !self.is_group() && !self.is_zero()
     }
 
     /// For one of the 16 reserved addresses `01:80:c2:00:00:0X`, returns X
     /// (IEEE 802.1D-2004 table 7-10; `is_link_local_ether_addr`).
+    #[inline]
     #[must_use]
-    pub fn reserved(self) -> Option<u8> {
-        let [a, b, c, d, e, last] = self.0;
-        ([a, b, c, d, e] == [0x01, 0x80, 0xc2, 0, 0] && last < 0x10).then_some(last)
+    #[allow(clippy::cast_possible_truncation)] // below 16
+    pub const fn reserved(self) -> Option<u8> {
+        let last = self.0 ^ Self::BRIDGE_GROUP.0;
+        if last < 0x10 { Some(last as u8) } else { None }
     }
 }
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
+        let [a, b, c, d, e, g] = self.octets();
         write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
     }
 }
@@ -110,7 +124,7 @@ impl FromStr for MacAddr {
         if parts.next().is_some() {
             return Err(error());
         }
-        Ok(Self(octets))
+        Ok(Self::new(octets))
     }
 }
 

@@ -181,7 +181,7 @@ pub struct View<'a> {
     hold: Duration,
     /// `now` and `hold` in the table's own units, and `now` in those of `used`.
     ticks: Ticks,
-    span: u64,
+    span: Span,
     centis: u32,
 }
 
@@ -218,7 +218,8 @@ impl Fdb {
     #[must_use]
     pub fn with_seed(seed: u64) -> Self {
         Self {
-            table: ArcSwap::from_pointee(Table::new(64, seed | 1)),
+            // Odd, and never so small that a multiplication by it would not spread.
+            table: ArcSwap::from_pointee(Table::new(64, (seed ^ 0x9e37_79b9_7f4a_7c15) | 1)),
             writer: Mutex::default(),
             learned: AtomicUsize::new(0),
             max_learned: AtomicU32::new(0),
@@ -236,7 +237,7 @@ impl Fdb {
             now,
             hold,
             ticks: Ticks::at(now),
-            span: Ticks::span(hold),
+            span: Span::of(hold),
             centis: centiseconds(now),
         }
     }
@@ -319,9 +320,8 @@ impl Fdb {
     /// Reclaims the slots of expired entries, and returns how many. Walks the whole table; lookups do
     /// not depend on it.
     pub fn sweep(&self, now: Instant, hold: Duration) -> usize {
-        let hold = Ticks::span(hold);
-        let now = Ticks::at(now);
-        self.flush(|_, entry| entry.flags.ages() && Ticks::at(entry.updated).expired(now, hold))
+        let mut writer = self.lock();
+        self.reclaim(&mut writer, now, hold)
     }
 
     /// Returns every entry that has not expired, newest first, as the kernel's dump is ordered.
@@ -329,7 +329,7 @@ impl Fdb {
     pub fn dump(&self, now: Instant, hold: Duration) -> Vec<(Key, Entry)> {
         let writer = self.lock();
         let table = self.table.load();
-        let (now, hold) = (Ticks::at(now), Ticks::span(hold));
+        let (now, hold) = (Ticks::at(now), Span::of(hold));
         let mut rows: Vec<_> = table
             .iter()
             .filter(|(_, _, value)| !value.expired(now, hold))
@@ -337,7 +337,7 @@ impl Fdb {
                 (
                     writer
                         .births
-                        .wrapping_sub(table.born[slot].load(Ordering::Relaxed)),
+                        .wrapping_sub(table.born(slot).load(Ordering::Relaxed)),
                     key,
                     table.entry(slot, value),
                 )
@@ -365,7 +365,7 @@ impl Fdb {
             return self.insert_learned(&mut writer, now, hold, key, fresh);
         };
         let mut entry = table.entry(hit.slot, hit.value);
-        if hit.value.expired(Ticks::at(now), Ticks::span(hold)) {
+        if hit.value.expired(Ticks::at(now), Span::of(hold)) {
             // The kernel would have collected it at its deadline, so this one is newly learned, and
             // subject to the bound.
             self.remove(&mut writer, &table, key, hit);
@@ -420,14 +420,17 @@ impl Fdb {
         }
     }
 
-    fn reclaim(&self, writer: &mut Writer, now: Instant, hold: Duration) {
+    fn reclaim(&self, writer: &mut Writer, now: Instant, hold: Duration) -> usize {
         let table = self.table.load();
-        let (now, hold) = (Ticks::at(now), Ticks::span(hold));
+        let (now, hold) = (Ticks::at(now), Span::of(hold));
+        let mut count = 0;
         for (slot, key, value) in table.iter() {
             if value.expired(now, hold) {
                 self.remove(writer, &table, key, Hit { slot, value });
+                count += 1;
             }
         }
+        count
     }
 
     /// Puts in a key that is not there.
@@ -480,9 +483,9 @@ impl View<'_> {
     }
 
     /// Notes that a source was seen on a port (`br_fdb_update`).
-    #[inline]
+    #[inline(always)]
     pub fn learn(&self, key: Key, port: PortNo) -> Learn {
-        if self.span == 0 {
+        if self.span.0 == 0 {
             return Learn::Off;
         }
         if let Some(Hit { slot, value }) = self.table.find(key)
@@ -517,7 +520,7 @@ impl View<'_> {
     }
 
     /// Looks a destination up and notes that it was used.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn lookup(&self, key: Key) -> Option<Target> {
         let Hit { slot, value } = self.table.find(key)?;
@@ -551,24 +554,27 @@ pub struct Target {
 struct Ticks(u64);
 
 impl Ticks {
-    const MASK: u64 = (1 << 46) - 1;
+    const BITS: u32 = 46;
+    const MASK: u64 = (1 << Self::BITS) - 1;
 
     #[inline]
     const fn at(now: Instant) -> Self {
         Self((now.as_nanos() / 1000) & Self::MASK)
     }
+}
 
-    #[inline]
-    fn span(hold: Duration) -> u64 {
-        u64::try_from(hold.as_micros()).unwrap_or(u64::MAX)
-    }
+/// A hold time as ages are compared with: in ticks, moved to the top of the word, where an age has its
+/// sign. Two workers' turns overlap, so an entry can be a little younger than "now": its age is then
+/// negative and it has not expired. Capped at half the range, 1.1 years.
+#[derive(Clone, Copy)]
+struct Span(i64);
 
-    /// Two workers' turns overlap, so an entry can be a little younger than `now`: in the upper half of
-    /// the range, an age is negative.
-    #[inline]
-    const fn expired(self, now: Self, hold: u64) -> bool {
-        let age = now.0.wrapping_sub(self.0) & Self::MASK;
-        age >= hold && age <= Self::MASK / 2
+impl Span {
+    const TOP: u32 = u64::BITS - Ticks::BITS;
+
+    fn of(hold: Duration) -> Self {
+        let ticks = u64::try_from(hold.as_micros()).unwrap_or(u64::MAX);
+        Self((ticks.min(Ticks::MASK / 2) << Self::TOP).cast_signed())
     }
 }
 
@@ -579,12 +585,11 @@ const fn centiseconds(now: Instant) -> u32 {
     centis
 }
 
-/// An entry in one word: port (12 bits), flags (6), ticks (46).
+/// An entry in one word: port (12 bits, 0 for the bridge itself), flags (6), ticks (46).
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Value(u64);
 
 impl Value {
-    const HOST: u64 = 0xfff;
     const LOCAL: u64 = 1 << 46;
     const FIXED: u64 = 1 << 47;
     const STICKY: u64 = 1 << 48;
@@ -603,7 +608,7 @@ impl Value {
         } = entry.flags;
         let bit = |on: bool, bit: u64| if on { bit } else { 0 };
         Self(
-            entry.port.map_or(Self::HOST, |port| u64::from(port.get())) << 52
+            entry.port.map_or(0, |port| u64::from(port.get())) << 52
                 | bit(local, Self::LOCAL)
                 | bit(fixed, Self::FIXED)
                 | bit(sticky, Self::STICKY)
@@ -616,7 +621,7 @@ impl Value {
 
     #[inline]
     const fn port(self) -> Option<PortNo> {
-        PortNo::new((self.0 >> 52) as u16)
+        PortNo::unpack((self.0 >> 52) as u16)
     }
 
     #[inline]
@@ -639,9 +644,12 @@ impl Value {
         Self(self.0 & !Ticks::MASK | ticks.0)
     }
 
+    /// Whether the entry ages and is at least as old as the hold time (`has_expired`).
     #[inline]
-    const fn expired(self, now: Ticks, hold: u64) -> bool {
-        self.0 & (Self::FIXED | Self::EXTERNAL) == 0 && self.updated().expired(now, hold)
+    const fn expired(self, now: Ticks, hold: Span) -> bool {
+        // The shift drops port and flags together with the wrapped part of the age.
+        let age = (now.0.wrapping_sub(self.0) << Span::TOP).cast_signed();
+        age >= hold.0 && self.0 & (Self::FIXED | Self::EXTERNAL) == 0
     }
 
     const fn flags(self) -> Flags {
@@ -671,8 +679,12 @@ struct Bucket {
     passed: AtomicU32,
 }
 
-/// A place in the table: bucket × [`SLOTS`] + position.
-type Slot = usize;
+/// A place in the table.
+#[derive(Clone, Copy)]
+struct Slot {
+    bucket: usize,
+    position: usize,
+}
 
 #[derive(Clone, Copy)]
 struct Hit {
@@ -681,19 +693,22 @@ struct Hit {
 }
 
 struct Table {
-    /// A power of two of them.
+    /// A power of two of them, at least two.
     buckets: Box<[Bucket]>,
     /// By slot: the stamp of its birth.
-    born: Box<[AtomicU32]>,
+    born: Box<[[AtomicU32; SLOTS]]>,
     seed: u64,
+    /// What takes a hash down to a bucket's index.
+    shift: u32,
 }
 
 impl Table {
     fn new(buckets: usize, seed: u64) -> Self {
         Self {
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
-            born: (0..buckets * SLOTS).map(|_| AtomicU32::new(0)).collect(),
+            born: (0..buckets).map(|_| Default::default()).collect(),
             seed,
+            shift: u64::BITS - buckets.trailing_zeros(),
         }
     }
 
@@ -701,28 +716,29 @@ impl Table {
         self.buckets.len() * SLOTS
     }
 
-    /// The bucket a key belongs to: a multiplication folded, the low bits of both halves mixed.
-    #[inline]
+    /// The bucket a key belongs to: a multiplication by the odd seed, folded, the highest bits of it.
+    #[inline(always)]
     fn home(&self, key: Key) -> usize {
-        let product =
-            u128::from(key.0 ^ self.seed) * u128::from(0x9e37_79b9_7f4a_7c15_u64 ^ self.seed << 32);
-        #[allow(clippy::cast_possible_truncation)]
+        let product = u128::from(key.0 ^ self.seed) * u128::from(self.seed);
+        #[allow(clippy::cast_possible_truncation)] // both halves are wanted
         let folded = (product >> 64) as u64 ^ product as u64;
-        #[allow(clippy::cast_possible_truncation)]
-        let index = (folded ^ folded >> 29) as usize;
-        index & (self.buckets.len() - 1)
+        #[allow(clippy::cast_possible_truncation)] // fewer than 2^32 buckets
+        let index = (folded >> self.shift) as usize;
+        index
     }
 
     fn next(&self, bucket: usize) -> usize {
         (bucket + 1) & (self.buckets.len() - 1)
     }
 
+    #[inline]
     fn value(&self, slot: Slot) -> &AtomicU64 {
-        &self.buckets[slot / SLOTS].values[slot % SLOTS]
+        &self.buckets[slot.bucket].values[slot.position]
     }
 
+    #[inline]
     fn used(&self, slot: Slot) -> &AtomicU32 {
-        &self.buckets[slot / SLOTS].used[slot % SLOTS]
+        &self.buckets[slot.bucket].used[slot.position]
     }
 
     fn entry(&self, slot: Slot, value: Value) -> Entry {
@@ -738,7 +754,7 @@ impl Table {
 
     /// Finds a key. Ends after at most one round, and in a table at most 60 % full after 1.1 buckets
     /// on average.
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: Key) -> Option<Hit> {
         let mut index = self.home(key);
         for _ in 0..self.buckets.len() {
@@ -749,16 +765,17 @@ impl Table {
                 | usize::from(c.load(Ordering::Acquire) == key.0) << 2;
             if hit != 0 {
                 // One bit at most is set: 1, 2, 4 become 0, 1, 2.
-                let position = (hit >> 1) % SLOTS;
+                let position = (hit >> 1).min(SLOTS - 1);
                 let value = Value(bucket.values[position].load(Ordering::Acquire));
                 // The slot may have been given to another station between the two loads.
-                if bucket.keys[position].load(Ordering::Relaxed) == key.0 {
-                    return Some(Hit {
-                        slot: index * SLOTS + position,
-                        value,
-                    });
-                }
-                return None;
+                let still = bucket.keys[position].load(Ordering::Relaxed) == key.0;
+                return still.then_some(Hit {
+                    slot: Slot {
+                        bucket: index,
+                        position,
+                    },
+                    value,
+                });
             }
             if bucket.passed.load(Ordering::Acquire) == 0 {
                 return None;
@@ -769,16 +786,15 @@ impl Table {
     }
 
     fn iter(&self) -> impl Iterator<Item = (Slot, Key, Value)> + use<'_> {
-        (0..self.slots()).filter_map(|slot| {
-            let key = self.buckets[slot / SLOTS].keys[slot % SLOTS].load(Ordering::Acquire);
-            (key != 0).then(|| {
-                (
-                    slot,
-                    Key(key),
-                    Value(self.value(slot).load(Ordering::Acquire)),
-                )
+        (0..self.buckets.len())
+            .flat_map(|bucket| (0..SLOTS).map(move |position| Slot { bucket, position }))
+            .filter_map(|slot| {
+                let key = self.buckets[slot.bucket].keys[slot.position].load(Ordering::Acquire);
+                (key != 0).then(|| {
+                    let value = Value(self.value(slot).load(Ordering::Acquire));
+                    (slot, Key(key), value)
+                })
             })
-        })
     }
 
     /// Puts in a key that is not there; the caller holds the lock and has seen to it that there is room.
@@ -786,13 +802,13 @@ impl Table {
         let mut index = self.home(key);
         loop {
             let bucket = &self.buckets[index];
-            if let Some(position) = bucket
-                .keys
-                .iter()
-                .position(|k| k.load(Ordering::Relaxed) == 0)
-            {
-                let slot = index * SLOTS + position;
-                self.born[slot].store(born, Ordering::Relaxed);
+            let free = |k: &AtomicU64| k.load(Ordering::Relaxed) == 0;
+            if let Some(position) = bucket.keys.iter().position(free) {
+                let slot = Slot {
+                    bucket: index,
+                    position,
+                };
+                self.born(slot).store(born, Ordering::Relaxed);
                 self.overwrite(slot, entry);
                 // The key comes last: who sees it sees the value.
                 bucket.keys[position].store(key.0, Ordering::Release);
@@ -801,6 +817,10 @@ impl Table {
             bucket.passed.fetch_add(1, Ordering::Release);
             index = self.next(index);
         }
+    }
+
+    fn born(&self, slot: Slot) -> &AtomicU32 {
+        &self.born[slot.bucket][slot.position]
     }
 
     fn overwrite(&self, slot: Slot, entry: Entry) {
@@ -812,9 +832,9 @@ impl Table {
 
     /// Empties the slot of a key; the caller holds the lock.
     fn vacate(&self, key: Key, slot: Slot) {
-        self.buckets[slot / SLOTS].keys[slot % SLOTS].store(0, Ordering::Release);
+        self.buckets[slot.bucket].keys[slot.position].store(0, Ordering::Release);
         let mut index = self.home(key);
-        while index != slot / SLOTS {
+        while index != slot.bucket {
             self.buckets[index].passed.fetch_sub(1, Ordering::Release);
             index = self.next(index);
         }
@@ -823,11 +843,8 @@ impl Table {
     fn doubled(&self) -> Self {
         let bigger = Self::new(self.buckets.len() * 2, self.seed);
         for (slot, key, value) in self.iter() {
-            bigger.place(
-                key,
-                self.entry(slot, value),
-                self.born[slot].load(Ordering::Relaxed),
-            );
+            let born = self.born(slot).load(Ordering::Relaxed);
+            bigger.place(key, self.entry(slot, value), born);
         }
         bigger
     }
