@@ -1,6 +1,6 @@
 //! Control: what is slow and stateful, sans I/O.
 //!
-//! It owns the configuration ([`Network`](crate::netdev::Network)), applies commands to it, answers show commands, keeps the
+//! It owns the configuration ([`Network`]), applies commands to it, answers show commands, keeps the
 //! timers, and publishes a new [`Plan`] whenever something that the fast path reads has changed. A
 //! driver (live, replay, simulation) feeds it and executes what it says:
 //!
@@ -8,12 +8,29 @@
 //! execute(now, command)   handle_trap(now, port, frame)   handle_timeout(now)   set_carrier(now, wire, up)
 //!     → Reply for the script's author;  outputs, pulled one at a time in order by poll_output()
 //! ```
+//!
+//! A plan is compiled when it is asked for, so that a hundred commands in a row cost one compilation.
+//! Entries learned behind a port that goes away are flushed at once and, because a worker may still
+//! be in a turn with the old plan, once more when all have the new one
+//! ([`PLAN_SETTLES`](crate::netdev::ports::PLAN_SETTLES) later); the second flush takes only what carries
+//! a time before the change.
+//!
+//! Timers: while anything is learned, expired FDB entries are reclaimed every [`SWEEP`]. Lookups do
+//! not depend on it.
 
-use std::sync::Arc;
+mod apply;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 
 use crate::iproute::command::NetCommand;
-use crate::switch::{AttachmentId, Counters, NetdevId, Plan};
-use crate::time::Instant;
+use crate::netdev::{Kind, Network};
+use crate::switch::fdb::Entry;
+use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan};
+use crate::time::{Duration, Instant};
+
+/// How often expired FDB entries are reclaimed. Each walks all tables whole.
+pub const SWEEP: Duration = Duration::from_secs(10);
 
 /// What a command answers, as the program of that name would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +39,8 @@ pub struct Reply {
     pub stdout: String,
     /// Standard error: the kernel's words, then one line that explains them.
     pub stderr: String,
-    /// Exit status: 0, 2 for what the kernel refuses, 1 for what iproute2 itself refuses.
+    /// Exit status, as `ip` and `bridge` have it: for what the kernel refuses, `ip` 2 and `bridge`
+    /// 255 (`bridge fdb get`: 254); for what iproute2 itself refuses, 1 or 255.
     pub status: u8,
 }
 
@@ -35,51 +53,153 @@ pub enum Output {
     Transmit(NetdevId, Vec<u8>),
 }
 
+/// One entry of a bridge's FDB, for summaries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FdbRow {
+    /// The bridge's name, `NS/NAME` outside the script's own namespace.
+    pub bridge: String,
+    /// The station, and the VLAN if any.
+    pub key: Key,
+    /// The name of the port's netdev; the bridge's own for its own addresses.
+    pub behind: String,
+    /// The entry itself.
+    pub entry: Entry,
+    /// How long ago its source was last seen.
+    pub age: Duration,
+}
+
 /// The control side of one emulated network.
 #[derive(Debug, Default)]
-pub struct Control {}
+pub struct Control {
+    network: Network,
+    /// The plan for the network as it is, once somebody asked.
+    plan: OnceLock<Arc<Plan>>,
+    /// The revision of the network that [`Self::plan`] was compiled from.
+    compiled: u64,
+    /// The revision of the last plan that went out.
+    published: Option<u64>,
+    outputs: VecDeque<Output>,
+    next_sweep: Option<Instant>,
+}
 
 impl Control {
     /// Makes an empty network: one namespace with a loopback, and an outside wire for each name given.
     #[must_use]
-    pub fn new(_outside: &[String]) -> Self {
-        todo!()
+    pub fn new(outside: &[String]) -> Self {
+        Self {
+            network: Network::new(outside),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the configuration.
+    #[must_use]
+    pub const fn network(&self) -> &Network {
+        &self.network
     }
 
     /// Applies one `ip` or `bridge` command. `counters` are what show commands print; they may lag.
-    pub fn execute(&mut self, _now: Instant, _command: &NetCommand, _counters: &Counters) -> Reply {
-        todo!()
+    pub fn execute(&mut self, now: Instant, command: &NetCommand, counters: &Counters) -> Reply {
+        let reply = apply::execute(&mut self.network, now, command, counters);
+        self.settle(now);
+        reply
     }
 
     /// Returns the plan in force. May change after every other call.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {
-        todo!()
+        Arc::clone(self.plan.get_or_init(|| Arc::new(self.network.plan())))
     }
 
     /// Returns the next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
+        self.publish();
+        self.outputs.pop_front()
     }
 
     /// Returns when [`Self::handle_timeout`] wants to be called. May change after every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        let sweep = self.next_sweep.filter(|_| self.network.has_learned());
+        [sweep, self.network.flush_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due. Harmless when nothing is.
-    pub fn handle_timeout(&mut self, _now: Instant) {
-        todo!()
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.network.flush_again(now);
+        if self.next_sweep.is_some_and(|due| due <= now) {
+            self.network.sweep(now);
+            self.next_sweep = Some(now + SWEEP);
+        }
+        self.settle(now);
     }
 
     /// Takes a trapped frame (a BPDU) that came in by a bridge port.
-    pub fn handle_trap(&mut self, _now: Instant, _port: NetdevId, _octets: &[u8]) {
-        todo!()
+    pub fn handle_trap(&mut self, now: Instant, _port: NetdevId, _octets: &[u8]) {
+        self.settle(now);
     }
 
     /// Tells that an outside wire went (a TAP vanished) or came back.
-    pub fn set_carrier(&mut self, _now: Instant, _wire: AttachmentId, _up: bool) {
-        todo!()
+    pub fn set_carrier(&mut self, now: Instant, wire: AttachmentId, up: bool) {
+        if let Some(info) = self.network.attachments().get(wire.index()) {
+            let netdev = info.netdev;
+            self.network.set_plugged(now, netdev, up);
+        }
+        self.settle(now);
+    }
+
+    /// Returns the FDB of every bridge, newest entries first, without what has expired.
+    #[must_use]
+    pub fn fdb_dump(&self, now: Instant) -> Vec<FdbRow> {
+        let network = &self.network;
+        let full = |id: NetdevId| {
+            let netdev = network.netdev(id);
+            match network.namespace_name(netdev.ns) {
+                Some(ns) => format!("{ns}/{}", netdev.name),
+                None => netdev.name.clone(),
+            }
+        };
+        let mut rows = Vec::new();
+        for netdev in network.netdevs().iter().filter(|netdev| netdev.alive) {
+            let Kind::Bridge(bridge) = &netdev.kind else {
+                continue;
+            };
+            let dump = bridge.fdb.dump(now, bridge.hold());
+            rows.extend(dump.into_iter().map(|(key, entry)| {
+                let port = entry.port.and_then(|number| bridge.port(number));
+                FdbRow {
+                    bridge: full(netdev.id),
+                    key,
+                    behind: full(port.map_or(netdev.id, |port| port.netdev)),
+                    entry,
+                    age: now - entry.updated,
+                }
+            }));
+        }
+        rows
+    }
+
+    /// Ends every call that may have changed something.
+    fn settle(&mut self, now: Instant) {
+        if self.compiled != self.network.revision() {
+            self.compiled = self.network.revision();
+            self.plan = OnceLock::new();
+        }
+        self.next_sweep.get_or_insert(now + SWEEP);
+    }
+
+    /// Puts the plan into the queue if it is another one than the driver has.
+    fn publish(&mut self) {
+        if self.published != Some(self.compiled) {
+            self.published = Some(self.compiled);
+            let plan = self.plan();
+            self.outputs.push_back(Output::Plan(plan));
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,33 @@
 //! The model: namespaces, netdevs, their wiring, and the kernel's rules about them.
+//!
+//! A [`Network`] is configuration without frames: what exists, how it is wired, what is up. Every
+//! change is a method that follows the kernel function named in its documentation, gives the
+//! kernel's own refusals ([`Refusal`]), and when it refuses has changed nothing. What the fast path
+//! reads of it is compiled into a [`Plan`](crate::switch::Plan) by [`Network::plan`].
+//!
+//! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
+//! [`bridge`] and [`ports`] (bridges and their ports) and [`fdb`] (entries made by commands and by
+//! the bridge itself), then [`compile`].
+//!
+//! Deviations from Linux, all deliberate:
+//! - Carrier changes act at once; the kernel's link watch takes up to a second.
+//! - Namespaces behave as with `disable_ipv6 = 1`: no link-local address appears, nothing is sent
+//!   unasked, no IPv6 group is joined.
+//! - An outside wire is up and has carrier when the script starts, as an existing NIC usually does.
+//! - A TAP has carrier as long as its wire is there: in the emulation somebody is plugged in.
+//! - Addresses that the kernel draws at random are counted up instead: `02:74:61:70:HH:LL`.
 
-/// Namespaces and netdevs.
-#[derive(Debug, Default)]
-pub struct Network {}
+pub mod address;
+pub mod bridge;
+pub mod compile;
+pub mod fdb;
+pub mod link;
+pub mod network;
+pub mod ports;
+pub mod refusal;
+
+pub use crate::switch::{AttachmentId, NetdevId, Side};
+pub use address::Address;
+pub use bridge::{Bridge, Port};
+pub use network::{AttachmentError, AttachmentInfo, Kind, NamespaceId, Netdev, Network, OperState};
+pub use refusal::{Errno, Refusal};

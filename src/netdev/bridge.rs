@@ -1,0 +1,210 @@
+//! Bridges and their ports as configuration: what each one is set to, in the kernel's units.
+
+use std::sync::Arc;
+
+use crate::switch::plan::PortState;
+use crate::switch::{Fdb, NetdevId, PortNo};
+use crate::time::Duration;
+use crate::wire::{MacAddr, Vid};
+
+/// A bridge.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Bridge {
+    /// Its filtering database, the same one for the bridge's whole life.
+    pub fdb: Arc<Fdb>,
+    /// Its ports, the newest first: the order in which the kernel walks them.
+    pub ports: Vec<Port>,
+    /// `ageing_time`.
+    pub ageing_time: Duration,
+    /// `forward_delay` as configured.
+    pub forward_delay: Duration,
+    /// `hello_time` as configured.
+    pub hello_time: Duration,
+    /// `max_age` as configured.
+    pub max_age: Duration,
+    /// `stp_state 1`.
+    pub stp: bool,
+    /// `priority`, the high half of the bridge id.
+    pub priority: u16,
+    /// The low half of the bridge id: zero until the bridge had an address of its own.
+    pub id_address: MacAddr,
+    /// `group_fwd_mask`.
+    pub group_fwd_mask: u16,
+    /// `group_address`: where BPDUs are sent to.
+    pub group_address: MacAddr,
+    /// `no_linklocal_learn`.
+    pub no_linklocal_learn: bool,
+    /// `fdb_max_learned`; 0 for the default bound.
+    pub fdb_max_learned: u32,
+    /// A topology change is going on: learned entries live for the forward delay only.
+    pub topology_change: bool,
+    /// A command chose the MTU, so it no longer follows the ports.
+    pub mtu_set: bool,
+    /// Whether some port forwards; `None` until it ever was otherwise, when the bridge has carrier
+    /// but never said so (`state UNKNOWN`).
+    pub carrier: Option<bool>,
+}
+
+impl Bridge {
+    /// Makes a bridge with the kernel's defaults (`br_dev_setup`).
+    pub(super) fn new() -> Self {
+        Self {
+            fdb: Arc::new(Fdb::new()),
+            ports: Vec::new(),
+            ageing_time: Duration::from_secs(300),
+            forward_delay: Duration::from_secs(15),
+            hello_time: Duration::from_secs(2),
+            max_age: Duration::from_secs(20),
+            stp: false,
+            priority: 0x8000,
+            id_address: MacAddr::ZERO,
+            group_fwd_mask: 0,
+            group_address: MacAddr::BRIDGE_GROUP,
+            no_linklocal_learn: false,
+            fdb_max_learned: 0,
+            topology_change: false,
+            mtu_set: false,
+            carrier: None,
+        }
+    }
+
+    /// Returns how long a learned entry lives (`hold_time`).
+    #[must_use]
+    pub const fn hold(&self) -> Duration {
+        if self.topology_change {
+            self.forward_delay
+        } else {
+            self.ageing_time
+        }
+    }
+
+    /// Returns a port by number.
+    #[must_use]
+    pub fn port(&self, number: PortNo) -> Option<&Port> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+
+    pub(super) fn port_mut(&mut self, number: PortNo) -> Option<&mut Port> {
+        self.ports.iter_mut().find(|port| port.number == number)
+    }
+
+    /// Returns the VLANs a port (`None`: the bridge itself) is a member of, in the order in which the
+    /// kernel walks them. Without VLAN filtering everybody is in the default VLAN, and in the FDB it
+    /// shows: local entries and those made without `vlan` exist there as well as in no VLAN.
+    #[must_use]
+    #[allow(clippy::unused_self)]
+    pub const fn vlans(&self, _port: Option<PortNo>) -> &'static [Vid] {
+        &[Vid::DEFAULT]
+    }
+
+    /// Returns the lowest free port number (`find_portno`).
+    pub(super) fn free_number(&self) -> Option<PortNo> {
+        (1..=PortNo::MAX)
+            .filter_map(PortNo::new)
+            .find(|number| self.port(*number).is_none())
+    }
+}
+
+/// A port of a bridge.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Port {
+    /// The netdev that is the port.
+    pub netdev: NetdevId,
+    /// Its number.
+    pub number: PortNo,
+    /// Its spanning tree state.
+    pub state: PortState,
+    /// `priority`, 0 to 63: the high bits of the port id.
+    pub priority: u8,
+    /// `cost`.
+    pub path_cost: u32,
+    /// A command chose the cost, so it no longer follows the netdev's speed.
+    pub cost_set: bool,
+    /// The on/off options.
+    pub flags: PortFlags,
+    /// `group_fwd_mask` of the port.
+    pub group_fwd_mask: u16,
+    /// `backup_port`.
+    pub backup: Option<PortNo>,
+}
+
+impl Port {
+    /// Makes a port with the kernel's defaults (`new_nbp`).
+    pub(super) fn new(netdev: NetdevId, number: PortNo, path_cost: u32) -> Self {
+        Self {
+            netdev,
+            number,
+            state: PortState::Disabled,
+            priority: 0x20,
+            path_cost,
+            cost_set: false,
+            flags: PortFlags::default(),
+            group_fwd_mask: 0,
+            backup: None,
+        }
+    }
+
+    /// Returns the port id: priority above ten bits of port number (`br_make_port_id`).
+    #[must_use]
+    pub const fn id(&self) -> u16 {
+        (self.priority as u16) << 10 | self.number.get()
+    }
+}
+
+/// The on/off options of a port (`BR_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct PortFlags {
+    /// `hairpin`.
+    pub hairpin: bool,
+    /// `guard`.
+    pub guard: bool,
+    /// `root_block`.
+    pub root_block: bool,
+    /// `fastleave`.
+    pub fastleave: bool,
+    /// `learning`.
+    pub learning: bool,
+    /// `flood`: unknown unicast.
+    pub flood: bool,
+    /// `mcast_flood`.
+    pub mcast_flood: bool,
+    /// `bcast_flood`.
+    pub bcast_flood: bool,
+    /// `mcast_to_unicast`.
+    pub mcast_to_unicast: bool,
+    /// `proxy_arp`.
+    pub proxy_arp: bool,
+    /// `proxy_arp_wifi`.
+    pub proxy_arp_wifi: bool,
+    /// `isolated`.
+    pub isolated: bool,
+    /// `locked`.
+    pub locked: bool,
+    /// `mab`.
+    pub mab: bool,
+}
+
+impl Default for PortFlags {
+    /// Learns, and floods everything.
+    fn default() -> Self {
+        Self {
+            hairpin: false,
+            guard: false,
+            root_block: false,
+            fastleave: false,
+            learning: true,
+            flood: true,
+            mcast_flood: true,
+            bcast_flood: true,
+            mcast_to_unicast: false,
+            proxy_arp: false,
+            proxy_arp_wifi: false,
+            isolated: false,
+            locked: false,
+            mab: false,
+        }
+    }
+}

@@ -1,0 +1,653 @@
+//! Making, changing and deleting netdevs.
+
+use super::network::Mark;
+use super::{Bridge, Errno, Kind, NamespaceId, Network, Refusal};
+use crate::switch::NetdevId;
+use crate::time::{Duration, Instant};
+use crate::wire::MacAddr;
+
+/// The least MTU of an Ethernet netdev (`ETH_MIN_MTU`).
+pub(super) const MIN_MTU: u32 = 68;
+
+/// 224.0.0.1, which every netdev joins when it comes up.
+pub(super) const ALL_HOSTS: MacAddr = MacAddr::new([0x01, 0x00, 0x5e, 0, 0, 0x01]);
+
+/// ff02::1, which every netdev joins when it is made, IPv6 in use or not.
+pub(super) const ALL_NODES: MacAddr = MacAddr::new([0x33, 0x33, 0, 0, 0, 0x01]);
+
+/// What a new netdev is to be like; `None` for what the kernel takes by itself.
+#[derive(Clone, Debug, Default)]
+pub struct NewLink {
+    /// The namespace it is made in.
+    pub ns: NamespaceId,
+    /// Its name; `None` for the kind and the lowest free number.
+    pub name: Option<String>,
+    /// `address`.
+    pub mac: Option<MacAddr>,
+    /// `mtu`.
+    pub mtu: Option<u32>,
+    /// `txqueuelen`.
+    pub txqlen: Option<u32>,
+}
+
+impl Network {
+    /// Makes a namespace (`ip netns add`). The name is known to be free.
+    pub fn add_namespace(&mut self, name: &str) -> NamespaceId {
+        self.create_namespace(Some(name.to_owned()))
+    }
+
+    /// Deletes a namespace and what is in it: veth pairs with both ends, bridges with their ports
+    /// released; an outside wire goes back to the script's own namespace (`default_device_exit_net`).
+    pub fn delete_namespace(&mut self, now: Instant, ns: NamespaceId) {
+        let ids: Vec<_> = self.in_namespace(ns).map(|netdev| netdev.id).collect();
+        for id in ids {
+            let netdev = self.netdev(id);
+            if !netdev.alive {
+                // The other end of a veth pair that went a moment ago.
+                continue;
+            }
+            match netdev.kind {
+                Kind::Outside { .. } => {
+                    let taken = self.find(NamespaceId::OWN, &netdev.name).is_some();
+                    let name = if taken {
+                        self.free_name(NamespaceId::OWN, "dev%d")
+                    } else {
+                        netdev.name.clone()
+                    };
+                    self.relocate(now, id, NamespaceId::OWN, name);
+                }
+                _ => self.destroy(now, id),
+            }
+        }
+        self.retire_namespace(ns);
+    }
+
+    /// Makes a bridge (`br_dev_newlink`, before its options).
+    ///
+    /// # Errors
+    /// `EEXIST`, `EADDRNOTAVAIL` or a bad MTU; nothing changed then.
+    pub fn add_bridge(&mut self, now: Instant, link: NewLink) -> Result<NetdevId, Refusal> {
+        self.check_new(&link, MtuRange::ETHERNET)?;
+        let (address, mtu) = (link.mac, link.mtu);
+        let id = self.register(link, "bridge", Kind::Bridge(Box::new(Bridge::new())), None)?;
+        let mac = self.netdev(id).mac;
+        self.replace_bridge_local(now, id, mac);
+        if let (Some(mac), Some(bridge)) = (address, self.bridge_mut(id)) {
+            bridge.id_address = mac;
+        }
+        if let Some(mtu) = mtu {
+            self.netdev_mut(id).mtu = mtu;
+        }
+        Ok(id)
+    }
+
+    /// Makes a dummy.
+    ///
+    /// # Errors
+    /// `EEXIST`, `EADDRNOTAVAIL` or a bad MTU; nothing changed then.
+    pub fn add_dummy(&mut self, link: NewLink) -> Result<NetdevId, Refusal> {
+        self.check_new(&link, MtuRange::ANY)?;
+        self.register(link, "dummy", Kind::Dummy, None)
+    }
+
+    /// Makes a veth pair: the netdev, whose id is returned, and its peer, which gets its number first
+    /// (`veth_newlink`).
+    ///
+    /// # Errors
+    /// `EEXIST`, `EADDRNOTAVAIL`, `EINVAL` for a bad MTU; `ENOTCONN` if the peer is to be up before it
+    /// has a peer. Nothing changed then.
+    pub fn add_veth(
+        &mut self,
+        link: NewLink,
+        peer: NewLink,
+        peer_up: bool,
+    ) -> Result<NetdevId, Refusal> {
+        for end in [&link, &peer] {
+            self.check_new(end, MtuRange::ANY)?;
+            // veth_validate, without a message.
+            if end.mtu.is_some_and(|mtu| !MtuRange::ETHERNET.contains(mtu)) {
+                return Err(Refusal::new(
+                    Errno::Invalid,
+                    "the MTU of a veth netdev is 68 to 65535",
+                ));
+            }
+        }
+        let mark = self.mark();
+        let result = self.register_veth(link, peer, peer_up);
+        if result.is_err() {
+            self.forget_since(&mark);
+        }
+        result
+    }
+
+    fn register_veth(
+        &mut self,
+        link: NewLink,
+        peer: NewLink,
+        peer_up: bool,
+    ) -> Result<NetdevId, Refusal> {
+        // The peer is registered first, but the netdev named first reads better with the lower address.
+        let drawn = link.mac.is_none().then(|| self.next_mac());
+        // Each end names the other; the peer's entry is completed below.
+        let unknown = NetdevId(0);
+        let peer = self.register(peer, "veth", Kind::Veth { peer: unknown }, None)?;
+        if peer_up {
+            return Err(Refusal::new(
+                Errno::NotConnected,
+                "the peer is made first and cannot come up alone; set it up afterwards",
+            ));
+        }
+        let id = self.register(link, "veth", Kind::Veth { peer }, drawn)?;
+        self.netdev_mut(peer).kind = Kind::Veth { peer: id };
+        Ok(id)
+    }
+
+    /// Makes a TAP (`tun_set_iff` with `IFF_TUN_EXCL`).
+    ///
+    /// # Errors
+    /// `EBUSY` if the name is taken.
+    pub fn add_tap(&mut self, ns: NamespaceId, name: &str) -> Result<NetdevId, Refusal> {
+        if self.find(ns, name).is_some() {
+            return Err(Refusal::new(
+                Errno::Busy,
+                format!("there is a netdev called {name} already"),
+            ));
+        }
+        let link = NewLink {
+            ns,
+            name: Some(name.to_owned()),
+            ..NewLink::default()
+        };
+        let kind = Kind::Tap {
+            wire: self.next_attachment(),
+            plugged: true,
+        };
+        self.register(link, "tap", kind, None)
+    }
+
+    /// What is wrong with a new netdev before anything is made (`rtnl_create_link`).
+    fn check_new(&self, link: &NewLink, mtu: MtuRange) -> Result<(), Refusal> {
+        if let Some(name) = &link.name
+            && self.find(link.ns, name).is_some()
+        {
+            return Err(name_taken(name));
+        }
+        if let Some(mac) = link.mac {
+            check_address(mac)?;
+        }
+        link.mtu.map_or(Ok(()), |value| mtu.check(value))
+    }
+
+    /// Registers a netdev (`register_netdevice`), with the address asked for, else the one drawn for it.
+    fn register(
+        &mut self,
+        link: NewLink,
+        prefix: &str,
+        kind: Kind,
+        drawn: Option<MacAddr>,
+    ) -> Result<NetdevId, Refusal> {
+        let name = match link.name {
+            Some(name) if name.contains('%') => self.free_name(link.ns, &name),
+            Some(name) => name,
+            None => self.free_name(link.ns, &format!("{prefix}%d")),
+        };
+        check_name(&name)?;
+        if self.find(link.ns, &name).is_some() {
+            return Err(name_taken(&name));
+        }
+        let mac = link.mac.or(drawn).unwrap_or_else(|| self.next_mac());
+        let id = self.create(link.ns, name, kind, mac);
+        let netdev = self.netdev_mut(id);
+        netdev.mac_set = link.mac.is_some();
+        netdev.mtu = link.mtu.unwrap_or(netdev.mtu);
+        netdev.txqlen = link.txqlen.unwrap_or(netdev.txqlen);
+        Ok(id)
+    }
+
+    /// Notes what is there, so that [`Self::unmake`] can take back what is made next.
+    #[must_use]
+    pub const fn before_making(&self) -> Mark {
+        self.mark()
+    }
+
+    /// Takes back the netdevs made since, none of which has become anybody's port yet.
+    pub fn unmake(&mut self, mark: &Mark) {
+        self.forget_since(mark);
+        self.touch();
+    }
+
+    /// Replaces `%d` by the lowest number that makes the name free (`__dev_alloc_name`).
+    fn free_name(&self, ns: NamespaceId, pattern: &str) -> String {
+        (0u32..)
+            .map(|number| pattern.replacen("%d", &number.to_string(), 1))
+            .find(|name| self.find(ns, name).is_none())
+            .unwrap_or_default()
+    }
+
+    /// Deletes a netdev; a veth's peer goes with it, a bridge lets its ports go (`rtnl_delete_link`).
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` for what no command made.
+    pub fn delete(&mut self, now: Instant, id: NetdevId) -> Result<(), Refusal> {
+        match self.netdev(id).kind {
+            Kind::Loopback => Err(Refusal::new(
+                Errno::NotSupported,
+                "a loopback lives as long as its namespace",
+            )),
+            Kind::Outside { .. } => Err(Refusal::new(
+                Errno::NotSupported,
+                "this netdev was not made by a command, so none can delete it",
+            )),
+            _ => {
+                self.destroy(now, id);
+                Ok(())
+            }
+        }
+    }
+
+    /// `unregister_netdevice`.
+    fn destroy(&mut self, now: Instant, id: NetdevId) {
+        self.retire(now, id);
+        if let Kind::Veth { peer } = self.netdev(id).kind
+            && self.netdev(peer).alive
+        {
+            self.retire(now, peer);
+        }
+    }
+
+    fn retire(&mut self, now: Instant, id: NetdevId) {
+        self.set_up(now, id, false);
+        self.leave(now, id);
+        for (port, _) in self.ports_of(id) {
+            self.remove_port(now, port);
+        }
+        if let Some(bridge) = self.bridge(id) {
+            bridge.fdb.flush(|_, _| true);
+        }
+        self.unlist(id);
+        let netdev = self.netdev_mut(id);
+        netdev.alive = false;
+        netdev.addresses.clear();
+        netdev.groups.clear();
+        netdev.unicast.clear();
+        self.touch();
+    }
+
+    /// Moves a netdev to another namespace, where it arrives down, without addresses and without
+    /// master (`__dev_change_net_namespace`).
+    ///
+    /// # Errors
+    /// `EINVAL` for loopbacks and bridges, `EEXIST` if the name is taken there.
+    pub fn move_to(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        ns: NamespaceId,
+        new_name: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let netdev = self.netdev(id);
+        if matches!(netdev.kind, Kind::Loopback | Kind::Bridge(_)) {
+            return Err(Refusal::new(
+                Errno::Invalid,
+                "loopbacks and bridges stay where they were made; make it there (ip -n NS link add)",
+            )
+            .extack("The interface netns is immutable"));
+        }
+        if netdev.ns == ns {
+            return Ok(());
+        }
+        let mut name = netdev.name.clone();
+        if self.find(ns, &name).is_some() {
+            name = match new_name {
+                None => {
+                    return Err(name_taken(&name)
+                        .extack("An interface with the same name exists in the target netns"));
+                }
+                Some(wanted) if self.find(ns, wanted).is_some() => {
+                    return Err(name_taken(wanted).extack(format!(
+                        "Unable to use '{wanted}' for the new interface name in the target netns"
+                    )));
+                }
+                Some(wanted) => wanted.to_owned(),
+            };
+        }
+        self.relocate(now, id, ns, name);
+        Ok(())
+    }
+
+    fn relocate(&mut self, now: Instant, id: NetdevId, ns: NamespaceId, name: String) {
+        self.set_up(now, id, false);
+        self.leave(now, id);
+        let ifindex = self.reserve_ifindex(ns, Some(self.netdev(id).ifindex));
+        self.unlist(id);
+        self.list(id, ns, name, ifindex);
+        let netdev = self.netdev_mut(id);
+        netdev.addresses.clear();
+        netdev.unicast.clear();
+        netdev.groups = vec![ALL_NODES];
+        self.touch();
+    }
+
+    /// Renames a netdev, up or not (`dev_change_name`).
+    ///
+    /// # Errors
+    /// `EEXIST`, or `EINVAL` for what cannot be a name.
+    pub fn rename(&mut self, id: NetdevId, name: &str) -> Result<(), Refusal> {
+        let (ns, ifindex) = (self.netdev(id).ns, self.netdev(id).ifindex);
+        if self.netdev(id).name == name {
+            return Ok(());
+        }
+        check_name(name)?;
+        let name = if name.contains('%') {
+            self.free_name(ns, name)
+        } else {
+            name.to_owned()
+        };
+        if self.find(ns, &name).is_some() {
+            return Err(name_taken(&name));
+        }
+        self.unlist(id);
+        self.list(id, ns, name, ifindex);
+        Ok(())
+    }
+
+    /// Changes a netdev's address (`dev_set_mac_address`). All kinds there are take it while up.
+    ///
+    /// # Errors
+    /// `EADDRNOTAVAIL` for a group or the zero address.
+    pub fn set_address(&mut self, now: Instant, id: NetdevId, mac: MacAddr) -> Result<(), Refusal> {
+        check_address(mac)?;
+        if self.netdev(id).mac != mac {
+            if self.bridge(id).is_some() {
+                self.change_bridge_address(now, id, mac);
+            } else {
+                self.netdev_mut(id).mac = mac;
+            }
+        }
+        self.netdev_mut(id).mac_set = true;
+        if let Some((bridge, number)) = self.netdev(id).port {
+            self.change_port_local(now, bridge, number, mac);
+            self.recalculate_bridge_address(now, bridge);
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// Changes a netdev's MTU (`dev_set_mtu_ext`); a bridge follows its ports until its own is set.
+    ///
+    /// # Errors
+    /// `EINVAL` outside the netdev's range.
+    pub fn set_mtu(&mut self, id: NetdevId, mtu: u32) -> Result<(), Refusal> {
+        if self.netdev(id).mtu == mtu {
+            return Ok(());
+        }
+        self.mtu_range(id).check(mtu)?;
+        self.netdev_mut(id).mtu = mtu;
+        if let Some(bridge) = self.bridge_mut(id) {
+            bridge.mtu_set = true;
+        }
+        if let Some((bridge, _)) = self.netdev(id).port {
+            self.adjust_bridge_mtu(bridge);
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// Returns the least and the greatest MTU a netdev takes; 0 as the greatest is no bound.
+    #[must_use]
+    pub fn mtu_range(&self, id: NetdevId) -> MtuRange {
+        match self.netdev(id).kind {
+            Kind::Loopback | Kind::Dummy => MtuRange::ANY,
+            Kind::Tap { .. } => MtuRange {
+                min: MIN_MTU,
+                max: 65_521,
+            },
+            Kind::Bridge(_) | Kind::Veth { .. } | Kind::Outside { .. } => MtuRange::ETHERNET,
+        }
+    }
+
+    /// Sets a netdev up or down, and what depends on its carrier (`__dev_open`, `__dev_close`).
+    pub fn set_up(&mut self, now: Instant, id: NetdevId, up: bool) {
+        let netdev = self.netdev_mut(id);
+        if netdev.up == up {
+            return;
+        }
+        netdev.up = up;
+        if matches!(netdev.kind, Kind::Loopback) {
+            self.loopback_up(id, up);
+        } else if up {
+            netdev.groups.push(ALL_HOSTS);
+        } else {
+            netdev.groups.retain(|group| *group != ALL_HOSTS);
+        }
+        if !up {
+            self.drop_ipv6(id);
+        }
+        match self.netdev(id).kind {
+            Kind::Bridge(_) if up => self.enable_bridge(now, id),
+            Kind::Bridge(_) => self.disable_bridge(now, id),
+            Kind::Veth { peer } => self.check_port(now, peer),
+            _ => {}
+        }
+        self.check_port(now, id);
+    }
+
+    /// Plugs an outside wire in or pulls it.
+    pub fn set_plugged(&mut self, now: Instant, id: NetdevId, plug: bool) {
+        if let Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } =
+            &mut self.netdev_mut(id).kind
+            && *plugged != plug
+        {
+            *plugged = plug;
+            self.check_port(now, id);
+        }
+    }
+
+    /// `promisc on|off`.
+    pub fn set_promisc(&mut self, id: NetdevId, on: bool) {
+        let netdev = self.netdev_mut(id);
+        if netdev.promisc != on {
+            netdev.promisc = on;
+            step(&mut netdev.promiscuity, on);
+            self.touch();
+        }
+    }
+
+    /// `allmulticast on|off`.
+    pub fn set_allmulticast(&mut self, id: NetdevId, on: bool) {
+        let netdev = self.netdev_mut(id);
+        if netdev.allmulticast != on {
+            netdev.allmulticast = on;
+            step(&mut netdev.allmulti, on);
+        }
+    }
+
+    /// `multicast on|off`.
+    pub fn set_multicast(&mut self, id: NetdevId, on: bool) {
+        self.netdev_mut(id).multicast = on;
+    }
+
+    /// `arp on|off`.
+    pub fn set_arp(&mut self, id: NetdevId, on: bool) {
+        self.netdev_mut(id).arp = on;
+    }
+
+    /// `txqueuelen N`.
+    pub fn set_txqlen(&mut self, id: NetdevId, frames: u32) {
+        self.netdev_mut(id).txqlen = frames;
+    }
+
+    /// `alias TEXT`; an empty one takes it away.
+    pub fn set_alias(&mut self, id: NetdevId, alias: &str) {
+        self.netdev_mut(id).alias = (!alias.is_empty()).then(|| alias.to_owned());
+    }
+
+    /// Sets one option of a bridge (`br_changelink`, one step of it).
+    ///
+    /// # Errors
+    /// `ERANGE` or `EINVAL` as the kernel gives them; `EOPNOTSUPP` if the netdev is no bridge.
+    pub fn set_bridge_option(&mut self, id: NetdevId, option: BridgeOption) -> Result<(), Refusal> {
+        let Some(bridge) = self.bridge_mut(id) else {
+            return Err(not_a_bridge(&self.netdev(id).name));
+        };
+        let range = |value: Duration, min: u64, max: u64, what: &str| {
+            let (min, max) = (Duration::from_secs(min), Duration::from_secs(max));
+            if (min..=max).contains(&value) {
+                return Ok(value);
+            }
+            let (min, max) = (min.as_secs() * 100, max.as_secs() * 100);
+            Err(Refusal::new(
+                Errno::Range,
+                format!("{what} is {min} to {max} (hundredths of a second)"),
+            ))
+        };
+        match option {
+            BridgeOption::ForwardDelay(delay) if bridge.stp => {
+                bridge.forward_delay = range(delay, 2, 30, "forward_delay with stp_state 1")?;
+            }
+            BridgeOption::ForwardDelay(delay) => bridge.forward_delay = delay,
+            BridgeOption::HelloTime(time) => bridge.hello_time = range(time, 1, 10, "hello_time")?,
+            BridgeOption::MaxAge(age) => bridge.max_age = range(age, 6, 40, "max_age")?,
+            BridgeOption::AgeingTime(time) => bridge.ageing_time = time,
+            BridgeOption::Stp(on) => {
+                if on && !bridge.stp {
+                    let (least, most) = (Duration::from_secs(2), Duration::from_secs(30));
+                    bridge.forward_delay = bridge.forward_delay.clamp(least, most);
+                }
+                bridge.stp = on;
+            }
+            BridgeOption::Priority(priority) => bridge.priority = priority,
+            BridgeOption::GroupFwdMask(mask) => {
+                if mask & 0b111 != 0 {
+                    return Err(Refusal::new(
+                        Errno::Invalid,
+                        "bits 0 to 2 (BPDUs, pause, LACP) cannot be let through bridge-wide; a port's own group_fwd_mask refuses only bit 1",
+                    ));
+                }
+                bridge.group_fwd_mask = mask;
+            }
+            BridgeOption::GroupAddress(mac) => {
+                if mac.reserved().is_none_or(|last| (1..=3).contains(&last)) {
+                    return Err(Refusal::new(
+                        Errno::Invalid,
+                        "the group address is 01:80:c2:00:00:0X, where X is not 1, 2 or 3",
+                    ));
+                }
+                bridge.group_address = mac;
+            }
+            BridgeOption::NoLinklocalLearn(on) => bridge.no_linklocal_learn = on,
+            BridgeOption::FdbMaxLearned(max) => {
+                bridge.fdb_max_learned = max;
+                bridge.fdb.set_max_learned(max);
+            }
+            BridgeOption::FdbFlush => {
+                bridge.fdb.flush(|_, entry| !entry.flags.fixed);
+            }
+        }
+        self.touch();
+        Ok(())
+    }
+}
+
+/// One option of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BridgeOption {
+    /// `forward_delay`.
+    ForwardDelay(Duration),
+    /// `hello_time`.
+    HelloTime(Duration),
+    /// `max_age`.
+    MaxAge(Duration),
+    /// `ageing_time`.
+    AgeingTime(Duration),
+    /// `stp_state`.
+    Stp(bool),
+    /// `priority`.
+    Priority(u16),
+    /// `group_fwd_mask`.
+    GroupFwdMask(u16),
+    /// `group_address`.
+    GroupAddress(MacAddr),
+    /// `no_linklocal_learn`.
+    NoLinklocalLearn(bool),
+    /// `fdb_max_learned`; 0 for the default bound.
+    FdbMaxLearned(u32),
+    /// `fdb_flush`: everything that is not static.
+    FdbFlush,
+}
+
+/// The MTUs a netdev takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MtuRange {
+    /// The least.
+    pub min: u32,
+    /// The greatest; 0 is no bound.
+    pub max: u32,
+}
+
+impl MtuRange {
+    const ANY: Self = Self { min: 0, max: 0 };
+    const ETHERNET: Self = Self {
+        min: MIN_MTU,
+        max: 65_535,
+    };
+
+    const fn contains(self, mtu: u32) -> bool {
+        mtu >= self.min && (self.max == 0 || mtu <= self.max)
+    }
+
+    /// `dev_validate_mtu`; the kernel's MTU is signed.
+    fn check(self, mtu: u32) -> Result<(), Refusal> {
+        let Self { min, max } = self;
+        if mtu < min || i32::try_from(mtu).is_err() {
+            Err(
+                Refusal::new(Errno::Invalid, format!("the least MTU here is {min}"))
+                    .extack("mtu less than device minimum"),
+            )
+        } else if !self.contains(mtu) {
+            Err(
+                Refusal::new(Errno::Invalid, format!("the greatest MTU here is {max}"))
+                    .extack("mtu greater than device maximum"),
+            )
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn step(count: &mut u32, up: bool) {
+    *count = if up { *count + 1 } else { *count - 1 };
+}
+
+fn name_taken(name: &str) -> Refusal {
+    Refusal::new(
+        Errno::Exists,
+        format!("there is a netdev called {name} already"),
+    )
+}
+
+pub(crate) fn not_a_bridge(name: &str) -> Refusal {
+    Refusal::new(Errno::NotSupported, format!("{name} is not a bridge"))
+}
+
+fn check_address(mac: MacAddr) -> Result<(), Refusal> {
+    if mac.is_station() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Errno::AddressNotAvailable,
+        format!("{mac} is a group or the zero address; a netdev needs a station's"),
+    ))
+}
+
+/// `dev_valid_name`.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let bad = |c: char| c == '/' || c == ':' || c.is_ascii_whitespace();
+    if (1..16).contains(&name.len()) && name != "." && name != ".." && !name.contains(bad) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Errno::Invalid,
+        "a netdev's name is 1 to 15 octets without blanks, slashes and colons",
+    ))
+}

@@ -1,0 +1,512 @@
+//! How ports join and leave bridges, and which state they are in.
+//!
+//! Without spanning tree a port that comes up forwards at once, and one that goes down is disabled
+//! and loses what was learned behind it. With it the state is the protocol machine's business; what
+//! the machine has to know is said through [`Network::set_stp_state`] and the port's own fields.
+
+use std::sync::Arc;
+
+use super::bridge::PortFlags;
+use super::{Bridge, Errno, Kind, Network, Port, Refusal};
+use crate::switch::plan::PortState;
+use crate::switch::{Fdb, NetdevId, PortNo};
+use crate::time::{Duration, Instant};
+use crate::wire::MacAddr;
+
+/// A flush of what was learned behind a port that accompanied a change of the plan. A worker that
+/// still had the old plan may have learned on the port after the flush; [`Network::flush_again`]
+/// takes those entries out once every worker has the new plan.
+#[derive(Clone, Debug)]
+pub(super) struct Flush {
+    fdb: Arc<Fdb>,
+    port: PortNo,
+    at: Instant,
+}
+
+/// How long after a change of the plan every worker has begun a turn with the new one.
+pub const PLAN_SETTLES: Duration = Duration::from_millis(100);
+
+impl Network {
+    /// Returns a bridge.
+    pub(super) fn bridge(&self, id: NetdevId) -> Option<&Bridge> {
+        self.netdev(id).bridge()
+    }
+
+    pub(super) fn bridge_mut(&mut self, id: NetdevId) -> Option<&mut Bridge> {
+        match &mut self.netdev_mut(id).kind {
+            Kind::Bridge(bridge) => Some(bridge),
+            _ => None,
+        }
+    }
+
+    /// Returns a netdev's port, with its bridge.
+    #[must_use]
+    pub fn port(&self, id: NetdevId) -> Option<(NetdevId, &Port)> {
+        let (bridge, number) = self.netdev(id).port?;
+        Some((bridge, self.bridge(bridge)?.port(number)?))
+    }
+
+    fn port_mut(&mut self, bridge: NetdevId, number: PortNo) -> Option<&mut Port> {
+        self.bridge_mut(bridge)?.port_mut(number)
+    }
+
+    /// Makes a netdev a port of a bridge, or (`None`) of none; it leaves its old master first
+    /// (`do_set_master`).
+    ///
+    /// # Errors
+    /// What `br_add_if` refuses. As in the kernel, the old master is left even then.
+    pub fn set_master(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        master: Option<NetdevId>,
+    ) -> Result<(), Refusal> {
+        let old = self.netdev(id).master();
+        if old == master {
+            return Ok(());
+        }
+        if old.is_some() {
+            self.leave(now, id);
+        }
+        match master {
+            Some(master) => self.join(now, id, master),
+            None => Ok(()),
+        }
+    }
+
+    /// `br_add_if`.
+    fn join(&mut self, now: Instant, id: NetdevId, master: NetdevId) -> Result<(), Refusal> {
+        let netdev = self.netdev(id);
+        let (name, mac) = (netdev.name.clone(), netdev.mac);
+        let Some(bridge) = self.bridge(master) else {
+            return Err(Refusal::new(
+                Errno::NotSupported,
+                format!(
+                    "{} is not a bridge, so it cannot have ports",
+                    self.netdev(master).name
+                ),
+            ));
+        };
+        match netdev.kind {
+            Kind::Loopback => {
+                return Err(Refusal::new(
+                    Errno::Invalid,
+                    "a loopback cannot be a bridge port: it carries no Ethernet",
+                ));
+            }
+            _ if !mac.is_station() => {
+                return Err(Refusal::new(
+                    Errno::Invalid,
+                    format!("{name} has the address {mac}, which no station can have"),
+                ));
+            }
+            Kind::Bridge(_) => {
+                return Err(Refusal::new(
+                    Errno::Loop,
+                    "a bridge cannot be a port of a bridge; connect them with a veth pair",
+                )
+                .extack("Can not enslave a bridge to a bridge"));
+            }
+            _ => {}
+        }
+        let Some(number) = bridge.free_number() else {
+            return Err(Refusal::new(
+                Errno::ExchangeFull,
+                format!("a bridge has at most {} ports", PortNo::MAX),
+            ));
+        };
+        let port = Port::new(id, number, self.path_cost(id));
+        let netdev = self.netdev_mut(id);
+        netdev.port = Some((master, number));
+        netdev.promiscuity += 1;
+        netdev.allmulti += 1;
+        if let Some(bridge) = self.bridge_mut(master) {
+            bridge.ports.insert(0, port);
+        }
+        self.add_local(now, master, Some(number), mac);
+        self.recalculate_bridge_address(now, master);
+        if self.running(id) && self.netdev(master).up {
+            self.enable_port(now, master, number);
+        }
+        self.adjust_bridge_mtu(master);
+        self.touch();
+        Ok(())
+    }
+
+    /// `br_del_if`.
+    pub(super) fn leave(&mut self, now: Instant, id: NetdevId) {
+        let Some((master, _)) = self.netdev(id).port else {
+            return;
+        };
+        self.remove_port(now, id);
+        self.adjust_bridge_mtu(master);
+        self.recalculate_bridge_address(now, master);
+    }
+
+    /// `del_nbp`: the port is gone with all its entries; the bridge is left as it is.
+    pub(super) fn remove_port(&mut self, now: Instant, id: NetdevId) {
+        let Some((master, number)) = self.netdev(id).port else {
+            return;
+        };
+        self.disable_port(now, master, number);
+        if let Some(bridge) = self.bridge_mut(master) {
+            bridge.ports.retain(|port| port.number != number);
+            for port in &mut bridge.ports {
+                port.backup = port.backup.filter(|backup| *backup != number);
+            }
+        }
+        self.flush_port(now, master, Some(number), true);
+        let netdev = self.netdev_mut(id);
+        netdev.port = None;
+        netdev.promiscuity -= 1;
+        netdev.allmulti -= 1;
+        self.touch();
+    }
+
+    /// The cost of a netdev's speed (`port_cost`): veth and TAP report 10 Gbit/s, a dummy nothing.
+    fn path_cost(&self, id: NetdevId) -> u32 {
+        match self.netdev(id).kind {
+            Kind::Veth { .. } | Kind::Tap { .. } | Kind::Outside { .. } => 2,
+            Kind::Loopback | Kind::Bridge(_) | Kind::Dummy => 100,
+        }
+    }
+
+    /// The port's netdev came up (`br_stp_enable_port`).
+    pub(super) fn enable_port(&mut self, now: Instant, bridge: NetdevId, number: PortNo) {
+        if let Some(port) = self.port_mut(bridge, number) {
+            port.state = PortState::Blocking;
+        }
+        self.select_states(now, bridge);
+    }
+
+    /// The port's netdev went down (`br_stp_disable_port`): what was learned behind it is forgotten,
+    /// unless a backup port takes its traffic.
+    pub(super) fn disable_port(&mut self, now: Instant, bridge: NetdevId, number: PortNo) {
+        let Some(port) = self.port_mut(bridge, number) else {
+            return;
+        };
+        port.state = PortState::Disabled;
+        if port.backup.is_none() {
+            self.flush_port(now, bridge, Some(number), false);
+        }
+        self.select_states(now, bridge);
+    }
+
+    /// `br_port_state_selection` without a protocol machine: whatever is blocking forwards.
+    fn select_states(&mut self, _now: Instant, id: NetdevId) {
+        if let Some(bridge) = self.bridge_mut(id) {
+            for port in &mut bridge.ports {
+                if port.state == PortState::Blocking {
+                    port.state = PortState::Forwarding;
+                }
+            }
+            let forwards = |port: &Port| port.state == PortState::Forwarding;
+            bridge.carrier = match bridge.ports.iter().any(forwards) {
+                false => Some(false),
+                true => bridge.carrier.map(|_| true),
+            };
+        }
+        self.touch();
+    }
+
+    /// A netdev's carrier or state changed: its port follows (`br_port_carrier_check`, and what
+    /// `br_device_event` does for `NETDEV_UP` and `NETDEV_DOWN`).
+    pub(super) fn check_port(&mut self, now: Instant, id: NetdevId) {
+        self.touch();
+        let Some((bridge, number)) = self.netdev(id).port else {
+            return;
+        };
+        let running = self.running(id);
+        let cost = self.path_cost(id);
+        let bridge_up = self.netdev(bridge).up;
+        let Some(port) = self.port_mut(bridge, number) else {
+            return;
+        };
+        if running && !port.cost_set {
+            port.path_cost = cost;
+        }
+        let disabled = port.state == PortState::Disabled;
+        match (bridge_up, running) {
+            (true, true) if disabled => self.enable_port(now, bridge, number),
+            (true, false) if !disabled => self.disable_port(now, bridge, number),
+            _ => {}
+        }
+    }
+
+    /// The bridge came up (`br_stp_enable_bridge`).
+    pub(super) fn enable_bridge(&mut self, now: Instant, id: NetdevId) {
+        for (netdev, number) in self.ports_of(id) {
+            if self.running(netdev) {
+                self.enable_port(now, id, number);
+            }
+        }
+    }
+
+    /// The bridge went down (`br_stp_disable_bridge`).
+    pub(super) fn disable_bridge(&mut self, now: Instant, id: NetdevId) {
+        for (netdev, number) in self.ports_of(id) {
+            let enabled = |(_, port): (_, &Port)| port.state != PortState::Disabled;
+            if self.port(netdev).is_some_and(enabled) {
+                self.disable_port(now, id, number);
+            }
+        }
+    }
+
+    pub(super) fn ports_of(&self, bridge: NetdevId) -> Vec<(NetdevId, PortNo)> {
+        self.bridge(bridge)
+            .map(|bridge| bridge.ports.iter().map(|p| (p.netdev, p.number)).collect())
+            .unwrap_or_default()
+    }
+
+    /// Sets a port's state by hand (`br_set_port_state`).
+    ///
+    /// # Errors
+    /// `EINVAL` above 4, `EBUSY` while spanning tree runs, `ENETDOWN` while the netdev is down or has
+    /// no carrier.
+    pub fn set_port_state(&mut self, now: Instant, id: NetdevId, state: u8) -> Result<(), Refusal> {
+        let (bridge_id, number) = self.own_port(id)?;
+        let state = PORT_STATES
+            .get(usize::from(state))
+            .copied()
+            .ok_or_else(|| {
+                Refusal::new(
+                    Errno::Invalid,
+                    "port states are 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking",
+                )
+            })?;
+        let name = &self.netdev(id).name;
+        if self.bridge(bridge_id).is_some_and(|bridge| bridge.stp) {
+            return Err(Refusal::new(
+                Errno::Busy,
+                "spanning tree decides port states; switch it off first (stp_state 0)",
+            ));
+        }
+        if !self.netdev(id).up {
+            return Err(Refusal::new(
+                Errno::NetDown,
+                format!("{name} is down; set it up first"),
+            ));
+        }
+        if !self.running(id) && state != PortState::Disabled {
+            return Err(Refusal::new(
+                Errno::NetDown,
+                format!("{name} has no carrier, so the only state it can have is disabled"),
+            ));
+        }
+        if let Some(port) = self.port_mut(bridge_id, number) {
+            port.state = state;
+        }
+        self.select_states(now, bridge_id);
+        Ok(())
+    }
+
+    /// Sets a port's cost (`br_stp_set_path_cost`).
+    ///
+    /// # Errors
+    /// `ERANGE` outside 1 to 65535.
+    pub fn set_port_cost(&mut self, id: NetdevId, cost: u32) -> Result<(), Refusal> {
+        let (bridge, number) = self.own_port(id)?;
+        if !(1..=65_535).contains(&cost) {
+            return Err(Refusal::new(Errno::Range, "a port's cost is 1 to 65535"));
+        }
+        if let Some(port) = self.port_mut(bridge, number) {
+            port.path_cost = cost;
+            port.cost_set = true;
+        }
+        Ok(())
+    }
+
+    /// Sets a port's priority (`br_stp_set_port_priority`).
+    ///
+    /// # Errors
+    /// `ERANGE` above 63.
+    pub fn set_port_priority(&mut self, id: NetdevId, priority: u16) -> Result<(), Refusal> {
+        let (bridge, number) = self.own_port(id)?;
+        let priority = u8::try_from(priority)
+            .ok()
+            .filter(|priority| *priority <= 63)
+            .ok_or_else(|| Refusal::new(Errno::Range, "a port's priority is 0 to 63"))?;
+        if let Some(port) = self.port_mut(bridge, number) {
+            port.priority = priority;
+        }
+        Ok(())
+    }
+
+    /// Sets a port's on/off options, all at once (the first part of `br_setport`).
+    ///
+    /// # Errors
+    /// `EINVAL` for MAB on a port that is not locked or does not learn; nothing changed then.
+    pub fn set_port_flags(&mut self, id: NetdevId, flags: PortFlags) -> Result<(), Refusal> {
+        let (bridge_id, number) = self.own_port(id)?;
+        if flags.mab && !(flags.locked && flags.learning) {
+            return Err(Refusal::new(
+                Errno::Invalid,
+                "mab notes who knocks at a locked port, so it needs locked on and learning on",
+            )
+            .extack("Bridge port must be locked and have learning enabled when MAB is enabled"));
+        }
+        let Some(bridge) = self.bridge_mut(bridge_id) else {
+            return Ok(());
+        };
+        let fdb = Arc::clone(&bridge.fdb);
+        let Some(port) = bridge.port_mut(number) else {
+            return Ok(());
+        };
+        let mab_ends = port.flags.mab && !flags.mab;
+        if port.flags != flags {
+            port.flags = flags;
+            self.touch();
+        }
+        if mab_ends {
+            fdb.flush(|_, entry| entry.flags.locked && entry.port == Some(number));
+        }
+        Ok(())
+    }
+
+    /// Sets a port's own `group_fwd_mask`.
+    ///
+    /// # Errors
+    /// `EINVAL` for bit 1.
+    pub fn set_port_group_fwd_mask(&mut self, id: NetdevId, mask: u16) -> Result<(), Refusal> {
+        let (bridge, number) = self.own_port(id)?;
+        if mask & 1 << 1 != 0 {
+            return Err(Refusal::new(
+                Errno::Invalid,
+                "pause frames (01:80:c2:00:00:01, bit 1) never pass a bridge",
+            ));
+        }
+        if let Some(port) = self.port_mut(bridge, number) {
+            port.group_fwd_mask = mask;
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// Sets or clears a port's backup (`nbp_backup_change`).
+    ///
+    /// # Errors
+    /// `ENOENT` if the backup is no port, `EINVAL` if it is the port itself or another bridge's.
+    pub fn set_backup_port(
+        &mut self,
+        id: NetdevId,
+        backup: Option<NetdevId>,
+    ) -> Result<(), Refusal> {
+        let (bridge, number) = self.own_port(id)?;
+        let backup = match backup {
+            None => None,
+            Some(backup) => {
+                let (master, backup_number) = self.netdev(backup).port.ok_or_else(|| {
+                    Refusal::new(
+                        Errno::NoEntry,
+                        format!("{} is not a bridge port", self.netdev(backup).name),
+                    )
+                })?;
+                if master != bridge {
+                    return Err(Refusal::new(
+                        Errno::Invalid,
+                        "a backup port must be a port of the same bridge",
+                    ));
+                }
+                if backup == id {
+                    return Err(Refusal::new(
+                        Errno::Invalid,
+                        "a port cannot be its own backup",
+                    ));
+                }
+                Some(backup_number)
+            }
+        };
+        if let Some(port) = self.port_mut(bridge, number) {
+            port.backup = backup;
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// Returns the bridge and number of a netdev that has to be a port.
+    pub(super) fn own_port(&self, id: NetdevId) -> Result<(NetdevId, PortNo), Refusal> {
+        self.netdev(id).port.ok_or_else(|| {
+            Refusal::new(
+                Errno::NotSupported,
+                format!("{} is not a bridge port", self.netdev(id).name),
+            )
+        })
+    }
+
+    /// A bridge without an address of its own takes the lowest of its ports'; without ports, zero
+    /// (`br_stp_recalculate_bridge_id`).
+    pub(super) fn recalculate_bridge_address(&mut self, now: Instant, id: NetdevId) {
+        let netdev = self.netdev(id);
+        let Some(bridge) = netdev.bridge().filter(|_| !netdev.mac_set) else {
+            return;
+        };
+        let lowest = bridge
+            .ports
+            .iter()
+            .map(|port| self.netdev(port.netdev).mac)
+            .min()
+            .unwrap_or(MacAddr::ZERO);
+        if bridge.id_address != lowest {
+            self.change_bridge_address(now, id, lowest);
+        }
+    }
+
+    /// `br_stp_change_bridge_id`.
+    pub(super) fn change_bridge_address(&mut self, now: Instant, id: NetdevId, mac: MacAddr) {
+        self.replace_bridge_local(now, id, mac);
+        if let Some(bridge) = self.bridge_mut(id) {
+            bridge.id_address = mac;
+        }
+        self.netdev_mut(id).mac = mac;
+        self.touch();
+    }
+
+    /// The bridge's MTU is the least of its ports', until a command sets it (`br_mtu_auto_adjust`).
+    pub(super) fn adjust_bridge_mtu(&mut self, id: NetdevId) {
+        let Some(bridge) = self.bridge(id).filter(|bridge| !bridge.mtu_set) else {
+            return;
+        };
+        let mtus = bridge.ports.iter().map(|port| self.netdev(port.netdev).mtu);
+        let least = mtus.min().filter(|mtu| *mtu > 0).unwrap_or(1_500);
+        // dev_set_mtu refuses what is out of the bridge's own range; a dummy may have less.
+        if least >= super::link::MIN_MTU && self.netdev(id).mtu != least {
+            self.netdev_mut(id).mtu = least;
+            self.touch();
+        }
+    }
+
+    /// Notes a flush that goes with a change of the plan, to be repeated by [`Self::flush_again`].
+    pub(super) fn note_flush(&mut self, at: Instant, fdb: &Arc<Fdb>, port: PortNo) {
+        self.flushes.push(Flush {
+            fdb: Arc::clone(fdb),
+            port,
+            at,
+        });
+    }
+
+    /// Returns when [`Self::flush_again`] has something to do.
+    #[must_use]
+    pub fn flush_due(&self) -> Option<Instant> {
+        self.flushes.first().map(|flush| flush.at + PLAN_SETTLES)
+    }
+
+    /// Repeats, once every worker has the new plan, the flushes that went with it: entries that a
+    /// worker learned with the old plan carry a time before the flush, later ones stay.
+    pub fn flush_again(&mut self, now: Instant) {
+        let due = |flush: &mut Flush| flush.at + PLAN_SETTLES <= now;
+        for Flush { fdb, port, at } in self.flushes.extract_if(.., due) {
+            fdb.flush(|_, entry| {
+                entry.port == Some(port) && entry.flags == Default::default() && entry.updated < at
+            });
+        }
+    }
+}
+
+/// By the kernel's number.
+const PORT_STATES: [PortState; 5] = [
+    PortState::Disabled,
+    PortState::Listening,
+    PortState::Learning,
+    PortState::Forwarding,
+    PortState::Blocking,
+];
