@@ -492,7 +492,7 @@ fn own_list_only() -> Refusal {
 
 /// What the kernel's collector would have done at the entry's deadline.
 fn reclaim(fdb: &Fdb, now: Instant, hold: Duration, key: Key) {
-    if fdb.view().peek(now, hold, key).is_none() {
+    if fdb.view(now, hold).peek(key).is_none() {
         _ = fdb.edit(key, |_| Edit::Remove);
     }
 }
