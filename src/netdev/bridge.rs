@@ -37,8 +37,9 @@ pub struct Bridge {
     pub no_linklocal_learn: bool,
     /// `fdb_max_learned`; 0 for the default bound.
     pub fdb_max_learned: u32,
-    /// A topology change is going on: learned entries live for the forward delay only.
-    pub topology_change: bool,
+    /// How long learned entries live, if the spanning tree has its own idea: while the topology
+    /// changes, the forward delay only.
+    pub tree_hold: Option<Duration>,
     /// A command chose the MTU, so it no longer follows the ports.
     pub mtu_set: bool,
     /// Whether some port forwards; `None` until it ever was otherwise, when the bridge has carrier
@@ -63,7 +64,7 @@ impl Bridge {
             group_address: MacAddr::BRIDGE_GROUP,
             no_linklocal_learn: false,
             fdb_max_learned: 0,
-            topology_change: false,
+            tree_hold: None,
             mtu_set: false,
             carrier: None,
         }
@@ -71,12 +72,8 @@ impl Bridge {
 
     /// Returns how long a learned entry lives (`hold_time`).
     #[must_use]
-    pub const fn hold(&self) -> Duration {
-        if self.topology_change {
-            self.forward_delay
-        } else {
-            self.ageing_time
-        }
+    pub fn hold(&self) -> Duration {
+        self.tree_hold.unwrap_or(self.ageing_time)
     }
 
     /// Returns a port by number.

@@ -374,7 +374,8 @@ impl Network {
     }
 
     /// Whether a netdev is up and able to pass frames (`netif_running` and `netif_oper_up`).
-    pub(super) fn running(&self, id: NetdevId) -> bool {
+    #[must_use]
+    pub fn running(&self, id: NetdevId) -> bool {
         matches!(self.operstate(id), OperState::Up | OperState::Unknown)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Without spanning tree a port that comes up forwards at once, and one that goes down is disabled
 //! and loses what was learned behind it. With it the state is the protocol machine's business; what
-//! the machine has to know is said through [`Network::set_stp_state`] and the port's own fields.
+//! that decides comes in through [`Network::set_tree_state`] and [`Network::set_tree_hold`].
 
 use std::sync::Arc;
 
@@ -186,9 +186,7 @@ impl Network {
             return;
         };
         port.state = PortState::Disabled;
-        if port.backup.is_none() {
-            self.flush_port(now, bridge, Some(number), false);
-        }
+        self.forget_port(now, bridge, number);
         self.select_states(now, bridge);
     }
 
@@ -196,7 +194,7 @@ impl Network {
     fn select_states(&mut self, _now: Instant, id: NetdevId) {
         if let Some(bridge) = self.bridge_mut(id) {
             for port in &mut bridge.ports {
-                if port.state == PortState::Blocking {
+                if port.state == PortState::Blocking && !bridge.stp {
                     port.state = PortState::Forwarding;
                 }
             }
@@ -207,6 +205,40 @@ impl Network {
             };
         }
         self.touch();
+    }
+
+    /// Puts a port into the state that its spanning tree has chosen.
+    pub fn set_tree_state(
+        &mut self,
+        now: Instant,
+        bridge: NetdevId,
+        number: PortNo,
+        state: PortState,
+    ) {
+        if let Some(port) = self.port_mut(bridge, number)
+            && port.state != state
+        {
+            port.state = state;
+            self.select_states(now, bridge);
+        }
+    }
+
+    /// Forgets what was learned behind a port that the spanning tree has disabled, unless a backup
+    /// port takes its traffic.
+    pub fn forget_port(&mut self, now: Instant, bridge: NetdevId, number: PortNo) {
+        if let Some(port) = self.port_mut(bridge, number)
+            && port.backup.is_none()
+        {
+            self.flush_port(now, bridge, Some(number), false);
+        }
+    }
+
+    /// Sets how long learned entries of a bridge live, as its spanning tree wants it.
+    pub fn set_tree_hold(&mut self, bridge: NetdevId, hold: Duration) {
+        if let Some(bridge) = self.bridge_mut(bridge) {
+            bridge.tree_hold = (hold != bridge.ageing_time).then_some(hold);
+            self.touch();
+        }
     }
 
     /// A netdev's carrier or state changed: its port follows (`br_port_carrier_check`, and what
