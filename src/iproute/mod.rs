@@ -4,4 +4,8 @@
 //! is looked at before the whole script was understood), [`show`] prints the model as iproute2 does.
 
 pub mod command;
+mod fault;
+mod lex;
+mod parse;
+pub mod script;
 pub mod show;
