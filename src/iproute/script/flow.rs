@@ -80,6 +80,13 @@ impl<'a> Flow<'a> {
         self.status
     }
 
+    /// Whether the script ended before its last command, by `exit` or by a failure under `set -e`,
+    /// or such a failure was its last command.
+    #[must_use]
+    pub const fn stopped(&self) -> bool {
+        self.ended
+    }
+
     /// Notes a status. `set -e` looks at the last command of an `&&`/`||` list only.
     fn finished(&mut self, status: u8) {
         self.status = status;
