@@ -122,10 +122,9 @@ impl Control {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = self.next_sweep.filter(|_| self.network.has_learned());
-        [sweep, self.network.flush_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        let network = &self.network;
+        let due = [sweep, network.flush_due(), network.trees_due()];
+        due.into_iter().flatten().min()
     }
 
     /// Does what is due. Harmless when nothing is.
