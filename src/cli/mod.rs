@@ -3,7 +3,7 @@
 //! Exit codes: 0 fine; 1 a file or device could not be read or written; 2 the script or the arguments were not
 //! understood (nothing was done then); otherwise what the script itself asked for.
 
-mod replay;
+mod run;
 
 use std::process::ExitCode;
 
@@ -19,14 +19,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Replay(replay::Args),
+    Run(run::Args),
 }
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Replay(args) => args.execute(),
+        Command::Run(args) => args.execute(),
     }
 }
 

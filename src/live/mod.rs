@@ -13,6 +13,14 @@
 //!                  children, signals, timers ←─ channels ─┘
 //! ```
 
+pub mod devices;
+pub mod error;
+pub mod leftovers;
+pub mod run;
+pub mod sandbox;
 pub mod turn;
 pub mod wiring;
 pub mod worker;
+
+pub use error::Error;
+pub use run::{Options, Outcome, run};

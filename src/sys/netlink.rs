@@ -16,10 +16,10 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 /// Changes of one netdev; `None` leaves a thing as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct LinkChange<'a> {
     /// Move to this network namespace. Addresses are lost, and the index may change.
-    pub namespace: Option<BorrowedFdEq<'a>>,
+    pub namespace: Option<BorrowedFd<'a>>,
     /// New name.
     pub name: Option<&'a str>,
     /// Ethernet address.
@@ -33,18 +33,6 @@ pub struct LinkChange<'a> {
     /// `Some(false)`: the kernel gives it no IPv6 link-local address by itself.
     pub link_local: Option<bool>,
 }
-
-/// A borrowed descriptor that can be compared (by number).
-#[derive(Clone, Copy, Debug)]
-pub struct BorrowedFdEq<'a>(pub BorrowedFd<'a>);
-
-impl PartialEq for BorrowedFdEq<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_raw_fd() == other.0.as_raw_fd()
-    }
-}
-
-impl Eq for BorrowedFdEq<'_> {}
 
 /// A socket that configures the netdevs of one network namespace, whichever thread uses it.
 #[derive(Debug)]
@@ -69,18 +57,18 @@ impl Netlink {
         })
     }
 
-    /// Returns the index of the netdev with a name, if there is one.
+    /// Returns what is known of the netdev with a name, if there is one.
     ///
     /// # Errors
     ///
     /// What the kernel answers.
-    pub fn find(&mut self, name: &str) -> io::Result<Option<u32>> {
+    pub fn find(&mut self, name: &str) -> io::Result<Option<Link>> {
         let mut message = LinkMessage::default();
         message
             .attributes
             .push(LinkAttribute::IfName(name.to_owned()));
         match self.request(RouteNetlinkMessage::GetLink(message), 0) {
-            Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(Some(link.header.index)),
+            Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(Some(Link::of(&link))),
             Ok(_) => Ok(None),
             Err(error) if error.raw_os_error() == Some(nix::libc::ENODEV) => Ok(None),
             Err(error) => Err(error),
@@ -106,7 +94,7 @@ impl Netlink {
         let attributes = [
             change
                 .namespace
-                .map(|fd| LinkAttribute::NetNsFd(fd.0.as_raw_fd())),
+                .map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())),
             change
                 .name
                 .map(|name| LinkAttribute::IfName(name.to_owned())),
@@ -203,6 +191,34 @@ impl Netlink {
                 }
             }
         }
+    }
+}
+
+/// A netdev that is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Its number in its namespace.
+    pub index: u32,
+    /// Its Ethernet address, if it has one.
+    pub address: Option<[u8; 6]>,
+    /// Payload octets.
+    pub mtu: u32,
+}
+
+impl Link {
+    fn of(message: &LinkMessage) -> Self {
+        let mut link = Self {
+            index: message.header.index,
+            ..Self::default()
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                LinkAttribute::Address(octets) => link.address = octets.as_slice().try_into().ok(),
+                LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                _ => {}
+            }
+        }
+        link
     }
 }
 

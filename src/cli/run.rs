@@ -1,0 +1,83 @@
+//! `tapswitch run`: the topology for real, on TAP devices.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::iproute::script::Script;
+use crate::live::{Options, run};
+
+/// Run a topology live, on TAP devices
+///
+/// Builds the topology in a sandbox: its namespaces, and in each of them a TAP device for every
+/// netdev that a program there could use, with the script's names, addresses and MTUs. Frames
+/// between them go through the switch; "ip netns exec NS PROGRAM" runs the program for real. Then it
+/// stays until Ctrl-C, and leaves nothing behind.
+///
+/// As root the sandbox is a network namespace of its own, otherwise a user, mount and network
+/// namespace. A TAP of the topology appears under its own name, as what is plugged in behind it;
+/// where its own stack is in use (it has an address, or is no bridge port) the stack has the name
+/// and the far end of the wire is NAME.wire.
+///
+/// Exit status: the script's, as sh would have it; 1 the sandbox could not be built; 2 the script
+/// or the arguments were not understood; 128 + N signal N ended it before the script's end.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// The topology: a shell script of ip and bridge commands
+    topology: PathBuf,
+
+    /// Threads that forward; attachments are dealt out to them in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: u16,
+
+    /// End after the script's last command, with its status
+    #[arg(long)]
+    exit: bool,
+
+    /// Work in the current network namespace: "ip netns add" makes names that others see, and a
+    /// netdev that the script uses without making it is an existing NIC
+    #[arg(long)]
+    host: bool,
+
+    /// At the end, print what passed each attachment, and what the bridges have learned
+    #[arg(long)]
+    summary: bool,
+
+    /// Print the summary as JSON; what the script prints goes to standard error then
+    #[arg(long, requires = "summary")]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn execute(&self) -> ExitCode {
+        let script = match self.script() {
+            Ok(script) => script,
+            Err(error) => {
+                super::complain(&error);
+                return ExitCode::from(2);
+            }
+        };
+        let options = Options {
+            workers: self.workers.into(),
+            exit: self.exit,
+            host: self.host,
+            quiet_stdout: self.json,
+        };
+        match run(&script, &options) {
+            Ok(outcome) => ExitCode::from(outcome.status),
+            Err(error) => {
+                super::complain(&error.into());
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn script(&self) -> anyhow::Result<Script> {
+        let name = self.topology.display().to_string();
+        let text = fs::read_to_string(&self.topology).with_context(|| name.clone())?;
+        Ok(Script::parse(&name, &text)?)
+    }
+}

@@ -1,0 +1,163 @@
+//! Which real devices a network wants: one for each attachment that a process could use.
+//!
+//! | attachment | device |
+//! |---|---|
+//! | stack of a netdev that is no bridge port, or that has an address | `NAME` |
+//! | stack of any other bridge port: nobody can send or receive there | none |
+//! | wire of a TAP or an outside netdev without a stack in use | `NAME` |
+//! | wire of one with a stack in use | `NAME.wire` |
+//!
+//! The far end of a stack's device *is* the netdev, to a process: its address is the netdev's. The far
+//! end of a wire's device is what is plugged in behind, and has an address of its own.
+
+use crate::attach::tap::MTU_MAX;
+use crate::netdev::{Address, Kind, NamespaceId, Netdev, Network};
+use crate::switch::AttachmentId;
+use crate::wire::MacAddr;
+
+/// A device that should be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The attachment that it is for.
+    pub attachment: AttachmentId,
+    /// The namespace of its far end.
+    pub ns: NamespaceId,
+    /// The name of its far end.
+    pub name: String,
+    /// The address of its far end.
+    pub mac: MacAddr,
+    /// Payload octets.
+    pub mtu: u32,
+    /// Frames that wait for a worker before the kernel drops some.
+    pub txqlen: u32,
+    /// Administratively up.
+    pub up: bool,
+    /// The addresses of its far end.
+    pub addresses: Vec<Address>,
+    /// It is a NIC that exists already, and nothing of it is changed.
+    pub nic: bool,
+}
+
+/// Returns the devices that a network wants. With `nics`, outside netdevs are NICs of the machine,
+/// whose stack is the machine's own business; without, they are TAPs like any other.
+#[must_use]
+pub fn wanted(network: &Network, nics: bool) -> Vec<Device> {
+    let mut devices = Vec::new();
+    for netdev in network.netdevs().iter().filter(|netdev| netdev.alive) {
+        let nic = nics && matches!(netdev.kind, Kind::Outside { .. });
+        let in_use = !nic && (netdev.port.is_none() || !netdev.addresses.is_empty());
+        if let Some(wire) = netdev.wire() {
+            devices.push(Device {
+                attachment: wire,
+                name: if in_use {
+                    format!("{}.wire", netdev.name)
+                } else {
+                    netdev.name.clone()
+                },
+                mac: behind(netdev.mac),
+                addresses: Vec::new(),
+                nic,
+                ..of(netdev, wire)
+            });
+        }
+        if let Some(stack) = netdev.stack.filter(|_| in_use) {
+            devices.push(of(netdev, stack));
+        }
+    }
+    devices
+}
+
+fn of(netdev: &Netdev, attachment: AttachmentId) -> Device {
+    Device {
+        attachment,
+        ns: netdev.ns,
+        name: netdev.name.clone(),
+        mac: netdev.mac,
+        // The emulated netdev may have a larger one than a TAP can.
+        mtu: netdev.mtu.min(MTU_MAX),
+        txqlen: netdev.txqlen,
+        up: netdev.up,
+        addresses: netdev.addresses.clone(),
+        nic: false,
+    }
+}
+
+/// Returns an address for what is plugged in behind a netdev: the netdev's with one bit of the first
+/// octet turned (02:… becomes 06:…), so that it is another, and another for each netdev.
+fn behind(mac: MacAddr) -> MacAddr {
+    let mut octets = mac.octets();
+    octets[0] ^= 0x04;
+    MacAddr::new(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Instant;
+
+    const NOW: Instant = Instant::ZERO;
+
+    fn names(network: &Network, nics: bool) -> Vec<String> {
+        let mut names: Vec<_> = wanted(network, nics)
+            .into_iter()
+            .map(|device| match network.namespace_name(device.ns) {
+                Some(ns) => format!("{ns}/{}", device.name),
+                None => device.name,
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn link(ns: NamespaceId, name: &str) -> crate::netdev::link::NewLink {
+        crate::netdev::link::NewLink {
+            ns,
+            name: Some(name.to_owned()),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn hosts_have_a_device_and_their_ports_none() {
+        let mut network = Network::new(&[]);
+        let own = NamespaceId::OWN;
+        let h1 = network.add_namespace("h1");
+        let bridge = network.add_bridge(NOW, link(own, "br0")).unwrap();
+        network.add_veth(link(h1, "eth0"), link(own, "p1")).unwrap();
+        assert_eq!(names(&network, false), ["br0", "h1/eth0", "p1"]);
+        let port = network.find(own, "p1").unwrap();
+        network.set_master(NOW, port, Some(bridge)).unwrap();
+        assert_eq!(names(&network, false), ["br0", "h1/eth0"]);
+    }
+
+    #[test]
+    fn the_wire_takes_the_name_unless_the_stack_is_in_use() {
+        let mut network = Network::new(&["eth9".to_owned()]);
+        let own = NamespaceId::OWN;
+        let tap = network.add_tap(own, "tap0").unwrap();
+        assert_eq!(
+            names(&network, false),
+            ["eth9", "eth9.wire", "tap0", "tap0.wire"]
+        );
+        assert_eq!(names(&network, true), ["eth9", "tap0", "tap0.wire"]);
+
+        let bridge = network.add_bridge(NOW, link(own, "br0")).unwrap();
+        network.set_master(NOW, tap, Some(bridge)).unwrap();
+        assert_eq!(names(&network, true), ["br0", "eth9", "tap0"]);
+
+        let address = Address {
+            ip: [10, 0, 0, 1].into(),
+            prefix: 24,
+            broadcast: None,
+            secondary: false,
+        };
+        network.add_address(tap, address).unwrap();
+        assert_eq!(names(&network, true), ["br0", "eth9", "tap0", "tap0.wire"]);
+        let devices = wanted(&network, true);
+        let by_name = |name: &str| devices.iter().find(|d| d.name == name).unwrap();
+        assert_eq!(by_name("tap0").mac, network.netdev(tap).mac);
+        assert_eq!(by_name("tap0").addresses.len(), 1);
+        assert_ne!(by_name("tap0.wire").mac, network.netdev(tap).mac);
+        assert!(by_name("tap0.wire").addresses.is_empty());
+    }
+}

@@ -1,0 +1,546 @@
+//! The control thread: the script from top to bottom, then until somebody ends it.
+//!
+//! `ip` and `bridge` commands change the model. The real side follows before anything could notice
+//! the difference: before a program runs, before a `sleep`, and at the script's end; from then on
+//! after every command. While it waits, for a program, a `sleep` or the end, this thread also serves
+//! what is due: timers, frames for control, devices that vanish.
+
+use std::io::{self, Write};
+use std::process::{Child, Command as Program, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::{Receiver, select, unbounded};
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+use super::error::Error;
+use super::leftovers::{self, MARK, RunId};
+use super::sandbox::{self, Sandbox};
+use super::turn::Turn;
+use super::wiring::{Clock, Link, Shared, Wiring};
+use super::worker::{Event, Handle, Outlets, Trapped};
+use crate::control::{Control, Output};
+use crate::iproute::command::{Command, LinkCommon, LinkSet, NetCommand, Verb};
+use crate::iproute::script::{Flow, Item, Script, Sink, Streams};
+use crate::netdev::Kind;
+use crate::switch::{AttachmentId, Counters, Plan, Side};
+use crate::sys::process;
+use crate::time::{Duration, Instant};
+
+/// Frames for control that wait at most; a hello of every port of a large bridge fits.
+const TRAPS: usize = 4096;
+
+/// How long a program may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The longest wait when nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Worker threads.
+    pub workers: usize,
+    /// End after the last command instead of staying until a signal comes.
+    pub exit: bool,
+    /// Work in the namespace we are in, with named namespaces and existing NICs.
+    pub host: bool,
+    /// Standard output is wanted for something else: what the script prints there goes to standard error.
+    pub quiet_stdout: bool,
+}
+
+/// What a run has come to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What `sh` would exit with after the script; 128 + n when signal n ended it half way.
+    pub status: u8,
+    /// The network as it was in the end.
+    pub control: Control,
+    /// Everything that was counted.
+    pub counters: Counters,
+    /// How long it took.
+    pub now: Instant,
+}
+
+/// Runs a script. Must be called while the process has one thread: a user namespace is to be had by
+/// such only.
+///
+/// # Errors
+///
+/// [`Error`]: no permission, no TAP driver, a name that is taken. A command that the model or a
+/// program refuses is the script's business, not an error.
+pub fn run(script: &Script, options: &Options) -> Result<Outcome, Error> {
+    leftovers::remove_dead();
+    if !options.host {
+        sandbox::enter()?;
+    }
+    let signals = listen()?;
+    let mut live = Live::start(script, options, signals)?;
+    let result = live.script(script);
+    let outcome = live.end();
+    result.map(|status| Outcome { status, ..outcome })
+}
+
+/// Turns signals into messages.
+fn listen() -> Result<Receiver<Signal>, Error> {
+    process::block_signals().map_err(Error::doing("block signals"))?;
+    let (sender, signals) = unbounded();
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            while let Ok(signal) = process::wait_signal() {
+                if sender.send(signal).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(Error::doing("start a thread"))?;
+    Ok(signals)
+}
+
+struct Live {
+    control: Control,
+    /// The plan that control has published last.
+    plan: Arc<Plan>,
+    sandbox: Sandbox,
+    /// The model has changed since the sandbox was made to follow it.
+    changed: bool,
+    shared: Arc<Shared>,
+    workers: Vec<Handle>,
+    /// For frames that control sends itself.
+    turn: Turn,
+    events: Receiver<Event>,
+    traps: Receiver<Trapped>,
+    signals: Receiver<Signal>,
+    /// The signal that ends the run.
+    ended_by: Option<Signal>,
+    options: Options,
+    run: RunId,
+}
+
+impl Live {
+    fn start(script: &Script, options: &Options, signals: Receiver<Signal>) -> Result<Self, Error> {
+        let outside = script.outside();
+        let run = RunId::own();
+        let mut control = Control::new(&outside);
+        let mut sandbox = Sandbox::new(options.host, run)?;
+        if options.host {
+            adopt(&mut control, &mut sandbox, &outside)?;
+        }
+        let shared = Arc::new(Shared {
+            wiring: ArcSwap::default(),
+            clock: Clock::start(),
+        });
+        let (events_in, events) = unbounded();
+        let (traps_in, traps) = crossbeam_channel::bounded(TRAPS);
+        let outlets = Outlets {
+            events: events_in,
+            traps: traps_in,
+        };
+        let workers = (0..options.workers.max(1))
+            .map(|index| Handle::start(index, Arc::clone(&shared), outlets.clone()))
+            .collect::<io::Result<_>>()
+            .map_err(Error::doing("start a worker"))?;
+        Ok(Self {
+            plan: control.plan(),
+            control,
+            sandbox,
+            changed: true,
+            shared,
+            workers,
+            turn: Turn::default(),
+            events,
+            traps,
+            signals,
+            ended_by: None,
+            options: *options,
+            run,
+        })
+    }
+
+    /// Goes through the script; returns the exit status.
+    fn script(&mut self, script: &Script) -> Result<u8, Error> {
+        let mut flow = Flow::new(script);
+        let mut status = 0;
+        while let Some(item) = flow.next(status) {
+            status = self.item(item)?;
+            if let Some(signal) = self.ended_by {
+                return Ok(by_signal(signal));
+            }
+        }
+        // What the script's end left to do still has to be seen to be possible.
+        self.settle()?;
+        let failed = flow.stopped() && flow.status() != 0;
+        if !self.options.exit && !failed {
+            self.announce();
+            while self.ended_by.is_none() {
+                self.wait(IDLE)?;
+            }
+        }
+        Ok(flow.status())
+    }
+
+    /// Does one command; returns its status.
+    fn item(&mut self, item: &Item) -> Result<u8, Error> {
+        let streams = self.streams(item.streams);
+        match &item.command {
+            Command::Net(command) => {
+                let counters = self.counters();
+                let now = self.now();
+                let reply = self.control.execute(now, command, &counters);
+                write(streams.stdout, &reply.stdout);
+                write(streams.stderr, &reply.stderr);
+                self.changed = true;
+                Ok(reply.status)
+            }
+            Command::Exec(ns, words) => {
+                self.settle()?;
+                self.exec(ns, words, streams)
+            }
+            Command::Sleep(duration) => {
+                self.settle()?;
+                let end = self.now() + *duration;
+                while self.ended_by.is_none() && self.now() < end {
+                    self.wait(self.shared.clock.until(end))?;
+                }
+                Ok(0)
+            }
+            Command::Echo(text) => {
+                write(streams.stdout, &format!("{text}\n"));
+                Ok(0)
+            }
+            // The flow decides these itself.
+            Command::ErrExit(_) | Command::Status(_) | Command::Exit(_) => Ok(0),
+        }
+    }
+
+    fn streams(&self, streams: Streams) -> Streams {
+        let divert = |sink| match sink {
+            Sink::Stdout if self.options.quiet_stdout => Sink::Stderr,
+            sink => sink,
+        };
+        Streams {
+            stdout: divert(streams.stdout),
+            stderr: divert(streams.stderr),
+        }
+    }
+
+    /// Runs a program in a namespace, as `ip netns exec` does, and waits for its end.
+    fn exec(&mut self, ns: &str, words: &[String], streams: Streams) -> Result<u8, Error> {
+        let Some((program, arguments)) = words.split_first() else {
+            return Ok(0);
+        };
+        let Some(net) = self.sandbox.namespace(ns) else {
+            let why = "No such file or directory";
+            write(
+                streams.stderr,
+                &format!("Cannot open network namespace \"{ns}\": {why}\n"),
+            );
+            return Ok(255);
+        };
+        let mut command = Program::new(program);
+        command
+            .args(arguments)
+            .env(MARK, self.run.to_string())
+            .stdout(stdio(streams.stdout))
+            .stderr(stdio(streams.stderr));
+        let mut child = match process::spawn_in(net, command) {
+            Ok(child) => child,
+            Err(error) => {
+                let why = error
+                    .raw_os_error()
+                    .map_or_else(|| error.to_string(), |code| words_of(code).to_owned());
+                write(
+                    streams.stderr,
+                    &format!("exec of \"{program}\" failed: {why}\n"),
+                );
+                return Ok(1);
+            }
+        };
+        let result = self.attend(&mut child);
+        if result.is_err() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        result
+    }
+
+    /// Waits for a program; when the run is ended, ends it too.
+    fn attend(&mut self, child: &mut Child) -> Result<u8, Error> {
+        let mut deadline = None;
+        loop {
+            let status = child
+                .try_wait()
+                .map_err(Error::doing("wait for a program"))?;
+            if let Some(status) = status {
+                return Ok(status_of(status));
+            }
+            if let Some(signal) = self.ended_by {
+                let now = self.now();
+                match deadline {
+                    None => {
+                        process::send_signal(child.id(), signal);
+                        deadline = Some(now + GRACE);
+                    }
+                    Some(then) if then <= now => {
+                        let _ = child.kill();
+                    }
+                    Some(_) => {}
+                }
+            }
+            self.wait(if deadline.is_some() {
+                Duration::from_millis(50)
+            } else {
+                IDLE
+            })?;
+        }
+    }
+
+    /// Waits for something to happen, and deals with it; at most for a while.
+    fn wait(&mut self, longest: Duration) -> Result<(), Error> {
+        let due = self
+            .control
+            .poll_timeout()
+            .map_or(IDLE, |then| self.shared.clock.until(then));
+        select! {
+            recv(self.signals) -> signal => match signal {
+                Ok(Signal::SIGCHLD) | Err(_) => {}
+                Ok(signal) => self.ended_by = Some(signal),
+            },
+            recv(self.events) -> event => match event {
+                Ok(Event::Gone(id, generation)) => self.vanished(id, generation),
+                Ok(Event::Failed(error)) => return Err(Error::doing("poll the devices")(error)),
+                Err(_) => {}
+            },
+            recv(self.traps) -> trap => if let Ok((port, octets)) = trap {
+                let now = self.now();
+                self.control.handle_trap(now, port, &octets);
+            },
+            default(longest.min(due)) => {}
+        }
+        let now = self.now();
+        if self.control.poll_timeout().is_some_and(|then| then <= now) {
+            self.control.handle_timeout(now);
+        }
+        self.settle()
+    }
+
+    /// A device has vanished: its netdev has lost its wire, or its stack.
+    fn vanished(&mut self, id: AttachmentId, generation: u64) {
+        if !self.sandbox.vanished(id, generation) {
+            return;
+        }
+        self.changed = true;
+        let now = self.now();
+        let info = &self.control.network().attachments()[id.index()];
+        let netdev = self.control.network().netdev(info.netdev);
+        let name = info.name.clone();
+        if info.side == Side::Wire || matches!(netdev.kind, Kind::Tap { .. } | Kind::Outside { .. })
+        {
+            self.control.set_carrier(now, id, false);
+        } else {
+            // A host without its interface: to the far end it is a cable that was pulled.
+            let ns = self.control.network().namespace_name(netdev.ns);
+            let down = link_set(
+                ns.map(str::to_owned),
+                &netdev.name,
+                LinkCommon {
+                    up: Some(false),
+                    ..LinkCommon::default()
+                },
+            );
+            self.control.execute(now, &down, &Counters::default());
+        }
+        write(
+            Sink::Stderr,
+            &format!("tapswitch: the device of {name} has vanished: it is down from now on\n"),
+        );
+    }
+
+    /// Does what control has put out, and lets the real side follow the model.
+    fn settle(&mut self) -> Result<(), Error> {
+        let mut publish = false;
+        let mut outputs = Vec::new();
+        while let Some(output) = self.control.poll_output() {
+            outputs.push(output);
+        }
+        for output in outputs {
+            match output {
+                Output::Plan(plan) => {
+                    self.plan = plan;
+                    publish = true;
+                }
+                Output::Transmit(netdev, octets) => {
+                    // In order: the frame may tell of a state that must be in force before it leaves.
+                    if std::mem::take(&mut publish) {
+                        self.publish();
+                    }
+                    let wiring = self.shared.wiring.load();
+                    let now = self.shared.clock.jiffy();
+                    self.turn.originate(&wiring, now, netdev, &octets);
+                }
+            }
+        }
+        if std::mem::take(&mut self.changed) {
+            self.sandbox.reconcile(self.control.network())?;
+            publish = true;
+        }
+        if publish {
+            self.publish();
+        }
+        let gone: Vec<_> = self.turn.take_gone().collect();
+        for (id, generation) in gone {
+            self.vanished(id, generation);
+        }
+        let traps: Vec<_> = self.turn.take_traps().collect();
+        let now = self.now();
+        for (port, octets) in traps {
+            self.control.handle_trap(now, port, &octets);
+        }
+        Ok(())
+    }
+
+    /// Gives plan and devices to the workers, which take them up in their next round.
+    fn publish(&self) {
+        let mut links = Vec::new();
+        links.resize_with(self.plan.attachments.len(), || None);
+        for (nth, (id, attachment, generation)) in self.sandbox.attachments().enumerate() {
+            if let Some(link) = links.get_mut(id.index()) {
+                *link = Some(Link {
+                    attachment: Arc::clone(attachment),
+                    worker: nth % self.workers.len(),
+                    generation,
+                });
+            }
+        }
+        let plan = Arc::clone(&self.plan);
+        self.shared.wiring.store(Arc::new(Wiring { plan, links }));
+        for worker in &self.workers {
+            worker.wake();
+        }
+    }
+
+    /// Sums what all threads have counted.
+    fn counters(&self) -> Counters {
+        let answers: Vec<_> = self.workers.iter().map(Handle::ask_counters).collect();
+        let mut sum = self.turn.counters.clone();
+        for counters in answers.iter().filter_map(|answer| answer.recv().ok()) {
+            sum += &counters;
+        }
+        sum.fit(&self.plan);
+        sum
+    }
+
+    fn now(&self) -> Instant {
+        self.shared.clock.now()
+    }
+
+    /// Tells that everything stands, and how to get in from another terminal.
+    fn announce(&self) {
+        let pid = std::process::id();
+        let mut text = format!(
+            "tapswitch: {} devices, {} workers; Ctrl-C ends it\n",
+            self.sandbox.attachments().count(),
+            self.workers.len()
+        );
+        if !self.options.host {
+            let inside = std::iter::once(("(the script's own)", format!("/proc/{pid}/ns/net")))
+                .chain(self.sandbox.named().map(|(name, net)| {
+                    let fd = std::os::fd::AsRawFd::as_raw_fd(&net);
+                    (name, format!("/proc/{pid}/fd/{fd}"))
+                }));
+            for (name, path) in inside {
+                text += &format!(
+                    "  {name}: nsenter --user=/proc/{pid}/ns/user --preserve-credentials --net={path}\n"
+                );
+            }
+        }
+        write(Sink::Stderr, &text);
+    }
+
+    /// Ends workers and programs.
+    fn end(self) -> Outcome {
+        let counters = self.counters();
+        let now = self.now();
+        for worker in self.workers {
+            worker.stop();
+        }
+        leftovers::end_programs(self.run);
+        Outcome {
+            status: 0,
+            control: self.control,
+            counters,
+            now,
+        }
+    }
+}
+
+/// Tells the model of the NICs that it has from outside what they are.
+fn adopt(control: &mut Control, sandbox: &mut Sandbox, outside: &[String]) -> Result<(), Error> {
+    for name in outside {
+        let (address, mtu) = sandbox.nic(name)?;
+        let common = LinkCommon {
+            address,
+            mtu: Some(mtu),
+            ..LinkCommon::default()
+        };
+        let set = link_set(None, name, common);
+        control.execute(Instant::ZERO, &set, &Counters::default());
+    }
+    Ok(())
+}
+
+/// `ip [-n NS] link set NAME …`.
+fn link_set(ns: Option<String>, name: &str, common: LinkCommon) -> NetCommand {
+    NetCommand {
+        ns,
+        format: Default::default(),
+        verb: Verb::LinkSet(LinkSet {
+            dev: name.to_owned(),
+            common,
+            kind: None,
+        }),
+    }
+}
+
+/// Writes to a stream of ours. That nobody reads it any more does not end the run.
+fn write(sink: Sink, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let _ = match sink {
+        Sink::Stdout => {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        }
+        Sink::Stderr => io::stderr().write_all(text.as_bytes()),
+        Sink::Null => Ok(()),
+    };
+}
+
+fn stdio(sink: Sink) -> Stdio {
+    match sink {
+        Sink::Stdout => io::stdout().into(),
+        Sink::Stderr => io::stderr().into(),
+        Sink::Null => Stdio::null(),
+    }
+}
+
+fn words_of(code: i32) -> &'static str {
+    Errno::from_raw(code).desc()
+}
+
+/// A program's status as sh has it.
+fn status_of(status: std::process::ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255)
+}
+
+fn by_signal(signal: Signal) -> u8 {
+    u8::try_from(128 + signal as i32).unwrap_or(255)
+}

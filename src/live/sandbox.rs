@@ -1,0 +1,522 @@
+//! The real side of a network: namespaces, and a device for each attachment that a process could use.
+//!
+//! [`enter`] puts the process where devices may be made. [`Sandbox::reconcile`] then compares what
+//! there is with what the model wants ([`devices`](super::devices)) and changes the difference: a
+//! device keeps its descriptor, and so its worker, through renames and moves. What other programs change on a
+//! device stays as they made it, until the model changes the same thing.
+//!
+//! Everything ends with the process: devices are not persistent, namespaces are held by descriptors.
+//! Only names in `/run/netns`, which `--host` gives, outlast it ([`leftovers`](super::leftovers)).
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::libc;
+
+use super::devices::{Device, wanted};
+use super::error::Error;
+use super::leftovers::{Names, RunId};
+use crate::attach::packet::Packet;
+use crate::attach::tap::{NAME_MAX, Tap};
+use crate::attach::{Attachment, Failure};
+use crate::netdev::{Kind, NamespaceId, Network};
+use crate::switch::AttachmentId;
+use crate::sys::namespace;
+use crate::sys::netlink::{self, LinkChange, Netlink};
+use crate::wire::MacAddr;
+
+/// The loopback's number in every namespace.
+const LOOPBACK: u32 = 1;
+
+/// Puts the calling thread, and all threads it starts from now on, into a network namespace of its
+/// own; without the privilege for that, into a user namespace first.
+///
+/// # Errors
+///
+/// [`Error::NoNamespaces`].
+///
+/// # Panics
+///
+/// Never; but only a process of one thread can get a user namespace.
+pub fn enter() -> Result<(), Error> {
+    namespace::unshare_net()
+        .or_else(|net| namespace::unshare_user().map_err(|user| Error::NoNamespaces { net, user }))
+}
+
+/// Namespaces and devices.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// Works in the namespace it was started in; names of namespaces are real.
+    host: bool,
+    spaces: BTreeMap<NamespaceId, Space>,
+    devices: BTreeMap<AttachmentId, Live>,
+    /// Vanished: not made again as long as their netdev lives.
+    gone: HashSet<AttachmentId>,
+    generation: u64,
+    names: Names,
+}
+
+/// A network namespace.
+#[derive(Debug)]
+struct Space {
+    name: Option<String>,
+    net: OwnedFd,
+    netlink: Netlink,
+    loopback_up: bool,
+}
+
+/// A device that is there.
+#[derive(Debug)]
+struct Live {
+    /// How it was last set up.
+    is: Device,
+    ifindex: u32,
+    attachment: Arc<dyn Attachment>,
+    generation: u64,
+}
+
+impl Sandbox {
+    /// Takes the calling thread's namespace for the script's own.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` is missing.
+    pub fn new(host: bool, run: RunId) -> Result<Self, Error> {
+        let own = namespace::current_net()
+            .and_then(|net| Space::open(None, net))
+            .map_err(Error::doing("open this network namespace"))?;
+        Ok(Self {
+            host,
+            spaces: BTreeMap::from([(NamespaceId::OWN, own)]),
+            devices: BTreeMap::new(),
+            gone: HashSet::new(),
+            generation: 0,
+            names: Names::new(run),
+        })
+    }
+
+    /// Returns the namespace with a name.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        self.named().find(|(it, _)| *it == name).map(|(_, net)| net)
+    }
+
+    /// Returns all named namespaces.
+    pub fn named(&self) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
+        self.spaces
+            .values()
+            .filter_map(|space| Some((space.name.as_deref()?, space.net.as_fd())))
+    }
+
+    /// Returns every device's attachment, by id, with its generation.
+    pub fn attachments(&self) -> impl Iterator<Item = (AttachmentId, &Arc<dyn Attachment>, u64)> {
+        self.devices
+            .iter()
+            .map(|(id, live)| (*id, &live.attachment, live.generation))
+    }
+
+    /// Reads address and MTU of an existing NIC that the script uses without making it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchNic`].
+    pub fn nic(&mut self, name: &str) -> Result<(Option<MacAddr>, u32), Error> {
+        let link = self
+            .space(NamespaceId::OWN)?
+            .netlink
+            .find(name)
+            .map_err(Error::doing(format!("look for {name}")))?
+            .ok_or_else(|| Error::NoSuchNic {
+                name: name.to_owned(),
+            })?;
+        Ok((link.address.map(MacAddr::new), link.mtu))
+    }
+
+    /// Forgets a device that vanished. False if it is not the generation meant: then it was expected.
+    pub fn vanished(&mut self, id: AttachmentId, generation: u64) -> bool {
+        let current = self.devices.get(&id).map(|live| live.generation);
+        if current != Some(generation) {
+            return false;
+        }
+        self.devices.remove(&id);
+        self.gone.insert(id);
+        true
+    }
+
+    /// Makes the real side what the model says. Bounded by the number of netdevs.
+    ///
+    /// # Errors
+    ///
+    /// A device or namespace that cannot be made. What was made before stays until the sandbox goes.
+    pub fn reconcile(&mut self, network: &Network) -> Result<(), Error> {
+        for (id, name) in network.namespaces() {
+            if !self.spaces.contains_key(&id) {
+                self.add_namespace(id, name)?;
+            }
+        }
+        let mut wanted = wanted(network, self.host);
+        wanted.retain(|device| !self.gone.contains(&device.attachment));
+        self.remove_unwanted(&wanted);
+        self.make_way(&wanted)?;
+        for device in wanted {
+            let id = device.attachment;
+            let result = match self.devices.remove(&id) {
+                Some(live) => self.change(live, device),
+                None => self.make(device),
+            }?;
+            match result {
+                Some(live) => drop(self.devices.insert(id, live)),
+                None => drop(self.gone.insert(id)),
+            }
+        }
+        self.set_loopbacks(network)?;
+        self.remove_namespaces(network);
+        Ok(())
+    }
+
+    fn add_namespace(&mut self, id: NamespaceId, name: &str) -> Result<(), Error> {
+        let doing = || Error::doing(format!("make the network namespace {name}"));
+        let net = namespace::new_net().map_err(doing())?;
+        if self.host {
+            let inode = namespace::inode(&net).map_err(doing())?;
+            if namespace::named_path(name).exists() {
+                return Err(Error::NameTaken {
+                    what: "the network namespace",
+                    name: name.to_owned(),
+                    hint: ", or run it without --host",
+                });
+            }
+            self.names.note(name, inode).map_err(doing())?;
+            namespace::add_name(net.as_fd(), name).map_err(doing())?;
+        }
+        let space = Space::open(Some(name.to_owned()), net).map_err(doing())?;
+        self.spaces.insert(id, space);
+        Ok(())
+    }
+
+    /// Deletes devices whose attachment is not wanted any more.
+    fn remove_unwanted(&mut self, wanted: &[Device]) {
+        let wanted: HashSet<_> = wanted.iter().map(|device| device.attachment).collect();
+        let unwanted: Vec<_> = self
+            .devices
+            .keys()
+            .filter(|id| !wanted.contains(id))
+            .copied()
+            .collect();
+        for live in unwanted.iter().filter_map(|id| self.devices.remove(id)) {
+            // A worker may hold the descriptor a little longer, but the name is free now.
+            if let Some(space) = self.spaces.get_mut(&live.is.ns)
+                && !live.is.nic
+            {
+                // It may be gone by itself.
+                let _ = space.netlink.delete_link(live.ifindex);
+            }
+        }
+    }
+
+    /// Gives temporary names to all devices that change theirs, if one of them stands in the way of
+    /// another device: names may have been exchanged.
+    fn make_way(&mut self, wanted: &[Device]) -> Result<(), Error> {
+        let place = |device: &Device| (device.ns, device.name.clone());
+        let targets: BTreeMap<_, _> = wanted.iter().map(|d| (d.attachment, place(d))).collect();
+        let movers: HashSet<_> = self
+            .devices
+            .iter()
+            .filter(|(id, live)| targets.get(id).is_some_and(|to| *to != place(&live.is)))
+            .map(|(id, _)| *id)
+            .collect();
+        let left: HashSet<_> = movers
+            .iter()
+            .map(|id| place(&self.devices[id].is))
+            .collect();
+        if !targets.values().any(|to| left.contains(to)) {
+            return Ok(());
+        }
+        for (id, live) in self
+            .devices
+            .iter_mut()
+            .filter(|(id, _)| movers.contains(id))
+        {
+            let name = format!("tapswitch{}", id.0);
+            let space = self.spaces.get_mut(&live.is.ns).ok_or_else(no_space)?;
+            match rename(&mut space.netlink, live.ifindex, &name, live.is.up) {
+                Ok(()) => live.is.name = name,
+                // It has vanished; its turn comes.
+                Err(error) if Failure::of(&error) == Failure::Gone => {}
+                Err(error) => {
+                    return Err(Error::doing(format!("rename {}", live.is.name))(error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a device. `None` if it vanished again at once.
+    fn make(&mut self, device: Device) -> Result<Option<Live>, Error> {
+        check_name(&device.name)?;
+        let host = self.host;
+        let space = self.space(device.ns)?;
+        let existing = space
+            .netlink
+            .find(&device.name)
+            .map_err(Error::doing(format!("look for {}", device.name)))?;
+        self.generation += 1;
+        let generation = self.generation;
+        let space = self.space(device.ns)?;
+        if device.nic {
+            let link = existing.ok_or_else(|| Error::NoSuchNic {
+                name: device.name.clone(),
+            })?;
+            let packet = namespace::within(space.net.as_fd(), || Packet::new(link.index))
+                .map_err(Error::doing(format!("open the interface {}", device.name)))?;
+            return Ok(Some(Live {
+                is: device,
+                ifindex: link.index,
+                attachment: Arc::new(packet),
+                generation,
+            }));
+        }
+        // Asked for a TAP that exists and is free, the kernel would hand it over: somebody else's.
+        if existing.is_some() {
+            return Err(Error::NameTaken {
+                what: "the netdev",
+                name: device.name,
+                hint: if host {
+                    ", or run it without --host"
+                } else {
+                    ""
+                },
+            });
+        }
+        let tap = namespace::within(space.net.as_fd(), || Tap::new(&device.name))
+            .map_err(|error| tap_error(&device.name, error))?;
+        let doing = || Error::doing(format!("set up the device {}", device.name));
+        let Some(link) = space.netlink.find(&device.name).map_err(doing())? else {
+            return Ok(None);
+        };
+        let fresh = Device {
+            mtu: 1500,
+            txqlen: 0,
+            up: false,
+            addresses: Vec::new(),
+            mac: MacAddr::default(),
+            ..device.clone()
+        };
+        // The model gives no link-local addresses either.
+        let quiet = LinkChange {
+            link_local: Some(false),
+            ..LinkChange::default()
+        };
+        // Without IPv6 in the kernel there is nothing to keep quiet.
+        let _ = space.netlink.set_link(link.index, &quiet);
+        let live = Live {
+            is: fresh,
+            ifindex: link.index,
+            attachment: Arc::new(tap),
+            generation,
+        };
+        self.change(live, device)
+    }
+
+    /// Changes a device to what is wanted. `None` if it has vanished.
+    fn change(&mut self, mut live: Live, device: Device) -> Result<Option<Live>, Error> {
+        if live.is == device || device.nic {
+            return Ok(Some(live));
+        }
+        check_name(&device.name)?;
+        match self.apply(&mut live, &device) {
+            Ok(()) => {
+                live.is = device;
+                Ok(Some(live))
+            }
+            Err(error) if Failure::of(&error) == Failure::Gone => Ok(None),
+            Err(error) => Err(Error::doing(format!("set up the device {}", device.name))(
+                error,
+            )),
+        }
+    }
+
+    fn apply(&mut self, live: &mut Live, device: &Device) -> io::Result<()> {
+        if live.is.ns != device.ns {
+            self.move_to(live, device)?;
+        }
+        let netlink = &mut self
+            .spaces
+            .get_mut(&device.ns)
+            .ok_or(io::ErrorKind::NotFound)?
+            .netlink;
+        let index = live.ifindex;
+        if live.is.name != device.name {
+            rename(netlink, index, &device.name, live.is.up)?;
+        }
+        let change = LinkChange {
+            address: (live.is.mac != device.mac).then(|| device.mac.octets()),
+            mtu: (live.is.mtu != device.mtu).then_some(device.mtu),
+            txqlen: (live.is.txqlen != device.txqlen).then_some(device.txqlen),
+            up: (live.is.up != device.up).then_some(device.up),
+            ..LinkChange::default()
+        };
+        netlink.set_link(index, &change)?;
+        for address in &live.is.addresses {
+            if !device.addresses.contains(address) {
+                // The kernel may have taken it with the primary one of its subnet.
+                tolerate(
+                    netlink.delete_address(index, &of(address)),
+                    &[libc::EADDRNOTAVAIL],
+                )?;
+            }
+        }
+        let came_up = device.up && !live.is.up;
+        for address in &device.addresses {
+            // A netdev that goes down loses its IPv6 addresses.
+            if !live.is.addresses.contains(address) || (came_up && address.ip.is_ipv6()) {
+                tolerate(netlink.add_address(index, &of(address)), &[libc::EEXIST])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a device to another namespace, where it arrives with its new name, down and without addresses.
+    fn move_to(&mut self, live: &mut Live, device: &Device) -> io::Result<()> {
+        let mut from = self
+            .spaces
+            .remove(&live.is.ns)
+            .ok_or(io::ErrorKind::NotFound)?;
+        let result =
+            self.spaces
+                .get_mut(&device.ns)
+                .map_or(Err(io::ErrorKind::NotFound.into()), |to| {
+                    let change = LinkChange {
+                        namespace: Some(to.net.as_fd()),
+                        name: Some(&device.name),
+                        ..LinkChange::default()
+                    };
+                    from.netlink.set_link(live.ifindex, &change)?;
+                    to.netlink.find(&device.name)
+                });
+        self.spaces.insert(live.is.ns, from);
+        let link = result?.ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?;
+        live.ifindex = link.index;
+        live.is.ns = device.ns;
+        live.is.name.clone_from(&device.name);
+        live.is.up = false;
+        live.is.addresses.clear();
+        Ok(())
+    }
+
+    fn set_loopbacks(&mut self, network: &Network) -> Result<(), Error> {
+        for netdev in network.netdevs().iter().filter(|netdev| netdev.alive) {
+            if !matches!(netdev.kind, Kind::Loopback)
+                // The machine's own loopback is not ours.
+                || (self.host && netdev.ns == NamespaceId::OWN)
+            {
+                continue;
+            }
+            let space = self.space(netdev.ns)?;
+            if space.loopback_up != netdev.up {
+                let change = LinkChange {
+                    up: Some(netdev.up),
+                    ..LinkChange::default()
+                };
+                space
+                    .netlink
+                    .set_link(LOOPBACK, &change)
+                    .map_err(Error::doing("set the loopback up or down"))?;
+                space.loopback_up = netdev.up;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_namespaces(&mut self, network: &Network) {
+        let living: HashSet<_> = network.namespaces().map(|(id, _)| id).collect();
+        let names = &mut self.names;
+        self.spaces.retain(|id, space| {
+            let stays = *id == NamespaceId::OWN || living.contains(id);
+            if let Some(name) = space.name.as_deref().filter(|_| !stays) {
+                names.remove(name);
+            }
+            stays
+        });
+    }
+
+    fn space(&mut self, ns: NamespaceId) -> Result<&mut Space, Error> {
+        self.spaces.get_mut(&ns).ok_or_else(no_space)
+    }
+}
+
+impl Space {
+    fn open(name: Option<String>, net: OwnedFd) -> io::Result<Self> {
+        let netlink = namespace::within(net.as_fd(), Netlink::open)?;
+        Ok(Self {
+            name,
+            net,
+            netlink,
+            loopback_up: false,
+        })
+    }
+}
+
+/// Renames a device; a kernel that does not rename one that is up gets it down first.
+fn rename(netlink: &mut Netlink, index: u32, name: &str, up: bool) -> io::Result<()> {
+    let rename = LinkChange {
+        name: Some(name),
+        ..LinkChange::default()
+    };
+    let set_up = |up| LinkChange {
+        up: Some(up),
+        ..LinkChange::default()
+    };
+    match netlink.set_link(index, &rename) {
+        Err(error) if up && error.raw_os_error() == Some(libc::EBUSY) => {
+            netlink.set_link(index, &set_up(false))?;
+            netlink.set_link(index, &rename)?;
+            netlink.set_link(index, &set_up(true))
+        }
+        result => result,
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    if name.len() <= NAME_MAX {
+        return Ok(());
+    }
+    Err(Error::NameTooLong {
+        name: name.to_owned(),
+        why: "the far end of a wire is called NAME.wire while the netdev's own stack is in use; \
+              choose a name of at most 10 octets",
+    })
+}
+
+fn tap_error(name: &str, error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => Error::NoTun,
+        Some(libc::EACCES) => Error::TunForbidden,
+        Some(libc::EPERM) => Error::TapForbidden {
+            name: name.to_owned(),
+        },
+        _ => Error::doing(format!("make the TAP device {name}"))(error),
+    }
+}
+
+/// A netdev of a namespace that was never made: the model does not have such.
+fn no_space() -> Error {
+    Error::doing("find a network namespace")(io::ErrorKind::NotFound.into())
+}
+
+const fn of(address: &crate::netdev::Address) -> netlink::Address {
+    netlink::Address {
+        address: address.ip,
+        prefix: address.prefix,
+        broadcast: address.broadcast,
+    }
+}
+
+fn tolerate(result: io::Result<()>, codes: &[i32]) -> io::Result<()> {
+    match result {
+        Err(error) if error.raw_os_error().is_some_and(|it| codes.contains(&it)) => Ok(()),
+        result => result,
+    }
+}
