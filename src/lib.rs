@@ -1,4 +1,83 @@
-//! tapswitch: Linux's layer 2 in userspace.
+//! tapswitch is Linux's layer 2 in userspace: it forwards live between TAP devices, replays captures
+//! in virtual time, and counts for every frame why it went where it went.
+//!
+//! # The model
+//!
+//! A network is what `ip` and `bridge` commands make: *netdevs* in *namespaces*, wired to each other.
+//! A veth end has a *peer*, a bridge port a *master*. Two verbs move a frame, as in the kernel:
+//!
+//! - **receive**(netdev): a frame arrives from the wire side. The first handler takes it: the bridge
+//!   that the netdev is a port of, else the stack of its namespace.
+//! - **transmit**(netdev): a frame leaves. A veth end hands it to its peer's *receive*, a bridge looks
+//!   it up or floods it, a TAP hands it to the outside, a dummy discards it.
+//!
+//! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
+//! namespace would use) or an outside wire (what is plugged in behind a TAP or a NIC). Live, an
+//! attachment is a TAP or a packet socket; in a replay, an interface of a capture.
+//!
+//! # A frame's way
+//!
+//! ```text
+//! attachment ─▶ enter ─▶ receive ─▶ bridge: screen, state, learn, select ─▶ transmit ─▶ attachment
+//!               too long   tag too      bad source, reserved address,        port too small,
+//!               for the    short        port state, locked, same port,       peer down
+//!               MTU                     isolated, nobody to flood to
+//! ```
+//!
+//! [`switch::path`] is the whole way between netdevs, [`switch::bridge`] the whole way through a
+//! bridge; each reads from top to bottom. Under every arrow stands what can go wrong there: each exit
+//! is a [`DropReason`](switch::DropReason) with a counter and a test, and the counters add up: frames
+//! in = forwarded + trapped + dropped by reason.
+//!
+//! # Three kinds of state
+//!
+//! | state | written by | read by | how |
+//! |---|---|---|---|
+//! | [`Plan`](switch::Plan) | control, replaced whole | workers | loaded once per turn |
+//! | [`Fdb`](switch::Fdb) | workers and control | both | atomics; new entries and moves under one lock; answers with values |
+//! | [`Counters`](switch::Counters) | one worker each | whoever shows them | plain integers, summed on show |
+//!
+//! [`control::Control`] owns what is slow and stateful (configuration, spanning tree, ageing) and is
+//! itself without I/O: commands, trapped frames and time go in, replies and one ordered queue of
+//! outputs come out. Two drivers run it: [`live`] (worker threads that poll attachments, one control
+//! thread) and [`replay`] (one loop, virtual time). `now` is always an argument.
+//!
+//! # What is bounded
+//!
+//! | what | bound |
+//! |---|---|
+//! | learned stations per bridge | 1,048,576, or `fdb_max_learned`; then frames are flooded and the refusal is counted |
+//! | entries per bridge, of any sort | 16,777,216 |
+//! | memory of a table | 80 octets a slot at 30 to 60 % filling: 80 MiB for a million stations |
+//! | ports per bridge | 1,023, as in Linux |
+//! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
+//! | frames per turn and attachment | 64 |
+//! | octets of a frame | 262,144 in captures, 65,550 live |
+//!
+//! # Where building proved the design wrong
+//!
+//! - *A bucket of the table is five keys, five 32-bit values and a sequence number.* An exact age does
+//!   not fit 32 bits beside port and flags, and `bridge -s fdb show` prints a second time, when an entry
+//!   was last *used*. A bucket is three keys, three 64-bit values (port, flags, microseconds), three
+//!   use stamps and a count of keys that went past it: still one cache line, no sequence number (key,
+//!   value, key again is enough), no `unsafe`, and 80 instead of 40 octets a station.
+//! - *Expiry is the sweep's business.* Sweeping a million entries whenever the next one is due costs
+//!   more than the frames in between. Lookups compare ages themselves, so that expiry is exact; sweeps
+//!   only reclaim memory.
+//! - *Prefetch instructions.* They need `unsafe`; an ordinary load whose result nobody waits for starts
+//!   the same cache miss.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | frame | octets from destination address to end of payload, no FCS |
+//! | ingress, egress | where a frame came in, goes out |
+//! | FDB | the filtering database: which station is behind which port; it learns, refreshes, moves, ages, flushes |
+//! | verdict | the one outcome of a frame: forwarded, trapped, dropped for a reason |
+//! | trap | hand a frame to control |
+//! | plan | the immutable configuration that workers read |
+//! | turn, batch | one pass of a worker; frames received together |
 
 pub mod attach;
 pub mod cli;
