@@ -85,6 +85,7 @@ pub mod control;
 pub mod iproute;
 pub mod live;
 pub mod netdev;
+pub mod replay;
 pub mod stp;
 pub mod switch;
 pub mod sys;

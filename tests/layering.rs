@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("switch", &["time", "wire"]),
     ("stp", &["switch", "time", "wire"]),
-    ("netdev", &["switch", "time", "wire"]),
+    ("netdev", &["stp", "switch", "time", "wire"]),
     ("iproute", &["netdev", "switch", "time", "wire"]),
     (
         "control",

@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine; 1 a file or device could not be read or written; 2 the script or the arguments were not
 //! understood (nothing was done then); otherwise what the script itself asked for.
 
+mod replay;
 mod run;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Replay(replay::Args),
     Run(run::Args),
 }
 
@@ -26,6 +28,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Replay(args) => args.execute(),
         Command::Run(args) => args.execute(),
     }
 }

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Reply;
+use super::show::Show;
 use crate::iproute::command::{
     Addr, BridgeOptions, FdbFlush, FdbHow, FdbSpec, FdbState, LinkAdd, LinkAddKind, LinkCommon,
     LinkSet, LinkSetKind, NetCommand, PortOptions, Verb,
@@ -36,10 +37,10 @@ pub(super) fn execute(
     network: &mut Network,
     now: Instant,
     command: &NetCommand,
-    _counters: &Counters,
+    counters: &Counters,
 ) -> Reply {
     let mut reply = Reply::default();
-    match apply(network, now, command, &mut reply) {
+    match apply(network, now, command, counters, &mut reply) {
         Ok(()) => reply,
         Err(Failure::Said(text, status)) => Reply {
             stderr: text,
@@ -69,7 +70,13 @@ const fn refused_status(verb: &Verb) -> u8 {
     }
 }
 
-fn apply(network: &mut Network, now: Instant, command: &NetCommand, reply: &mut Reply) -> Done {
+fn apply(
+    network: &mut Network,
+    now: Instant,
+    command: &NetCommand,
+    counters: &Counters,
+    reply: &mut Reply,
+) -> Done {
     let ns = match &command.ns {
         None => NamespaceId::OWN,
         Some(name) => network.find_namespace(name).ok_or_else(|| {
@@ -98,7 +105,16 @@ fn apply(network: &mut Network, now: Instant, command: &NetCommand, reply: &mut 
         | Verb::AddrShow(_)
         | Verb::BridgeLinkShow(_)
         | Verb::FdbShow(_)
-        | Verb::FdbGet(_) => Ok(()),
+        | Verb::FdbGet(_) => {
+            let show = Show {
+                network: apply.network,
+                now,
+                ns,
+                counters,
+            };
+            reply.stdout = show.run(command)?;
+            Ok(())
+        }
     }
 }
 
@@ -224,7 +240,7 @@ impl Apply<'_> {
             None => None,
         };
         check_txqlen(common)?;
-        match kind {
+        let noted = match kind {
             Some(Ok(options)) => {
                 if self.network.netdev(id).bridge().is_none()
                     && *options != BridgeOptions::default()
@@ -232,13 +248,19 @@ impl Apply<'_> {
                     return Err(not_a_bridge(&set.dev).into());
                 }
                 self.bridge_options(id, options)?;
+                true
             }
             Some(Err((options, backup))) if *options != PortOptions::default() => {
                 self.port_options(id, options, backup)?;
+                true
             }
-            Some(Err(_)) | None => {}
+            Some(Err(_)) | None => false,
+        };
+        let done = self.set_link(id, common, target, master);
+        if noted || common.alias.is_some() {
+            self.network.look_again(self.now, id);
         }
-        self.set_link(id, common, target, master)
+        done
     }
 
     /// `do_setlink`.
@@ -336,7 +358,7 @@ impl Apply<'_> {
             options.fdb_max_learned.map(BridgeOption::FdbMaxLearned),
         ];
         for step in steps.into_iter().flatten() {
-            self.network.set_bridge_option(id, step)?;
+            self.network.set_bridge_option(self.now, id, step)?;
         }
         Ok(())
     }
@@ -450,10 +472,10 @@ impl Apply<'_> {
         };
         network.set_port_flags(id, flags)?;
         if let Some(cost) = options.cost {
-            network.set_port_cost(id, cost)?;
+            network.set_port_cost(self.now, id, cost)?;
         }
         if let Some(priority) = options.priority {
-            network.set_port_priority(id, priority)?;
+            network.set_port_priority(self.now, id, priority)?;
         }
         if let Some(state) = options.state {
             network.set_port_state(self.now, id, state)?;

@@ -19,20 +19,16 @@
 //! not depend on it.
 
 mod apply;
-mod trees;
+mod show;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use crate::iproute::command::NetCommand;
 use crate::netdev::{Kind, Network};
-use crate::stp;
 use crate::switch::fdb::Entry;
 use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan};
 use crate::time::{Duration, Instant};
-use crate::wire::MAX_BPDU_FRAME;
-
-use trees::Trees;
 
 /// How often expired FDB entries are reclaimed. Each walks all tables whole.
 pub const SWEEP: Duration = Duration::from_secs(10);
@@ -77,7 +73,6 @@ pub struct FdbRow {
 #[derive(Debug, Default)]
 pub struct Control {
     network: Network,
-    trees: Trees,
     /// The plan for the network as it is, once somebody asked.
     plan: OnceLock<Arc<Plan>>,
     /// The revision of the network that [`Self::plan`] was compiled from.
@@ -127,16 +122,15 @@ impl Control {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = self.next_sweep.filter(|_| self.network.has_learned());
-        [sweep, self.network.flush_due(), self.trees.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        let network = &self.network;
+        let due = [sweep, network.flush_due(), network.trees_due()];
+        due.into_iter().flatten().min()
     }
 
     /// Does what is due. Harmless when nothing is.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.network.flush_again(now);
-        self.trees.handle_timeout(now);
+        self.network.trees_timeout(now);
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.network.sweep(now);
             self.next_sweep = Some(now + SWEEP);
@@ -146,8 +140,8 @@ impl Control {
 
     /// Takes a trapped frame (a BPDU) that came in by a bridge port.
     pub fn handle_trap(&mut self, now: Instant, port: NetdevId, octets: &[u8]) {
-        if let Some((bridge, number)) = self.network.netdev(port).port {
-            self.trees.receive(now, bridge, number, octets);
+        if port.index() < self.network.netdevs().len() {
+            self.network.receive_bpdu(now, port, octets);
         }
         self.settle(now);
     }
@@ -194,54 +188,15 @@ impl Control {
 
     /// Ends every call that may have changed something.
     fn settle(&mut self, now: Instant) {
-        // First what the trees have decided already: a port that they have just disabled must not look
-        // like one that the configuration wants back.
-        self.obey_trees(now);
-        self.trees.follow(now, &self.network);
-        self.obey_trees(now);
-        self.refresh();
-        self.next_sweep.get_or_insert(now + SWEEP);
-    }
-
-    fn obey_trees(&mut self, now: Instant) {
-        while let Some((bridge, output)) = self.trees.poll_output() {
-            self.obey(now, bridge, output);
-        }
-    }
-
-    /// Does what a spanning tree has decided.
-    fn obey(&mut self, now: Instant, bridge: NetdevId, output: stp::Output) {
-        match output {
-            stp::Output::SetState(port, state) => {
-                self.network.set_tree_state(now, bridge, port, state);
-            }
-            stp::Output::Flush(port) => self.network.forget_port(now, bridge, port),
-            stp::Output::Hold(hold) => self.network.set_tree_hold(bridge, hold),
-            stp::Output::Transmit(port, bpdu) => {
-                let machine = self.trees.get(bridge);
-                let netdev = self.network.netdev(bridge).bridge();
-                let (Some(machine), Some(port)) = (machine, netdev.and_then(|it| it.port(port)))
-                else {
-                    return;
-                };
-                let id = port.netdev;
-                let source = self.network.netdev(id).mac;
-                let mut buffer = [0; MAX_BPDU_FRAME];
-                let octets = bpdu.encode(machine.group_address(), source, &mut buffer);
-                let octets = octets.to_vec();
-                // What was decided before must be in force before the neighbour hears of it.
-                self.refresh();
-                self.publish();
-                self.outputs.push_back(Output::Transmit(id, octets));
-            }
-        }
-    }
-
-    /// Notes that the network has changed since the plan was compiled.
-    fn refresh(&mut self) {
         if self.compiled != self.network.revision() {
             self.compiled = self.network.revision();
             self.plan = OnceLock::new();
+        }
+        self.next_sweep.get_or_insert(now + SWEEP);
+        while let Some((port, octets)) = self.network.poll_transmit() {
+            // The state a BPDU speaks of is in force before it leaves.
+            self.publish();
+            self.outputs.push_back(Output::Transmit(port, octets));
         }
     }
 

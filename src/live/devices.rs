@@ -123,7 +123,9 @@ mod tests {
         let own = NamespaceId::OWN;
         let h1 = network.add_namespace("h1");
         let bridge = network.add_bridge(NOW, link(own, "br0")).unwrap();
-        network.add_veth(link(h1, "eth0"), link(own, "p1")).unwrap();
+        network
+            .add_veth(link(h1, "eth0"), link(own, "p1"), false)
+            .unwrap();
         assert_eq!(names(&network, false), ["br0", "h1/eth0", "p1"]);
         let port = network.find(own, "p1").unwrap();
         network.set_master(NOW, port, Some(bridge)).unwrap();

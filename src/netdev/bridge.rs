@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::stp;
 use crate::switch::plan::PortState;
 use crate::switch::{Fdb, NetdevId, PortNo};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use crate::wire::{MacAddr, Vid};
 
 /// A bridge.
@@ -15,31 +16,15 @@ pub struct Bridge {
     pub fdb: Arc<Fdb>,
     /// Its ports, the newest first: the order in which the kernel walks them.
     pub ports: Vec<Port>,
-    /// `ageing_time`.
-    pub ageing_time: Duration,
-    /// `forward_delay` as configured.
-    pub forward_delay: Duration,
-    /// `hello_time` as configured.
-    pub hello_time: Duration,
-    /// `max_age` as configured.
-    pub max_age: Duration,
-    /// `stp_state 1`.
-    pub stp: bool,
-    /// `priority`, the high half of the bridge id.
-    pub priority: u16,
-    /// The low half of the bridge id: zero until the bridge had an address of its own.
-    pub id_address: MacAddr,
+    /// Its part in the spanning tree, which with `stp_state 0` too decides the states of ports. It keeps the
+    /// bridge's id, times and priorities.
+    pub tree: stp::Bridge,
     /// `group_fwd_mask`.
     pub group_fwd_mask: u16,
-    /// `group_address`: where BPDUs are sent to.
-    pub group_address: MacAddr,
     /// `no_linklocal_learn`.
     pub no_linklocal_learn: bool,
     /// `fdb_max_learned`; 0 for the default bound.
     pub fdb_max_learned: u32,
-    /// How long learned entries live, if the spanning tree has its own idea: while the topology
-    /// changes, the forward delay only.
-    pub tree_hold: Option<Duration>,
     /// A command chose the MTU, so it no longer follows the ports.
     pub mtu_set: bool,
     /// Whether some port forwards; `None` until it ever was otherwise, when the bridge has carrier
@@ -53,18 +38,10 @@ impl Bridge {
         Self {
             fdb: Arc::new(Fdb::new()),
             ports: Vec::new(),
-            ageing_time: Duration::from_secs(300),
-            forward_delay: Duration::from_secs(15),
-            hello_time: Duration::from_secs(2),
-            max_age: Duration::from_secs(20),
-            stp: false,
-            priority: 0x8000,
-            id_address: MacAddr::ZERO,
+            tree: stp::Bridge::new(MacAddr::ZERO),
             group_fwd_mask: 0,
-            group_address: MacAddr::BRIDGE_GROUP,
             no_linklocal_learn: false,
             fdb_max_learned: 0,
-            tree_hold: None,
             mtu_set: false,
             carrier: None,
         }
@@ -72,8 +49,13 @@ impl Bridge {
 
     /// Returns how long a learned entry lives (`hold_time`).
     #[must_use]
-    pub fn hold(&self) -> Duration {
-        self.tree_hold.unwrap_or(self.ageing_time)
+    pub const fn hold(&self) -> Duration {
+        self.tree.hold()
+    }
+
+    /// Returns the address in the bridge's id: zero until the bridge had an address of its own.
+    pub(super) fn id_address(&self) -> MacAddr {
+        self.tree.info(Instant::ZERO).bridge_id.address
     }
 
     /// Returns a port by number.
@@ -111,14 +93,8 @@ pub struct Port {
     pub netdev: NetdevId,
     /// Its number.
     pub number: PortNo,
-    /// Its spanning tree state.
+    /// Its state, as the bridge's tree last said.
     pub state: PortState,
-    /// `priority`, 0 to 63: the high bits of the port id.
-    pub priority: u8,
-    /// `cost`.
-    pub path_cost: u32,
-    /// A command chose the cost, so it no longer follows the netdev's speed.
-    pub cost_set: bool,
     /// The on/off options.
     pub flags: PortFlags,
     /// `group_fwd_mask` of the port.
@@ -129,24 +105,15 @@ pub struct Port {
 
 impl Port {
     /// Makes a port with the kernel's defaults (`new_nbp`).
-    pub(super) fn new(netdev: NetdevId, number: PortNo, path_cost: u32) -> Self {
+    pub(super) fn new(netdev: NetdevId, number: PortNo) -> Self {
         Self {
             netdev,
             number,
             state: PortState::Disabled,
-            priority: 0x20,
-            path_cost,
-            cost_set: false,
             flags: PortFlags::default(),
             group_fwd_mask: 0,
             backup: None,
         }
-    }
-
-    /// Returns the port id: priority above ten bits of port number (`br_make_port_id`).
-    #[must_use]
-    pub const fn id(&self) -> u16 {
-        (self.priority as u16) << 10 | self.number.get()
     }
 }
 

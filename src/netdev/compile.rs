@@ -74,7 +74,7 @@ impl Network {
             fdb: Arc::clone(&bridge.fdb),
             hold: bridge.hold(),
             promiscuous: netdev.promiscuity > 0,
-            stp: bridge.stp,
+            stp: bridge.tree.stp(),
             group_fwd_mask: bridge.group_fwd_mask,
             no_linklocal_learn: bridge.no_linklocal_learn,
             ports,

@@ -2,6 +2,7 @@
 
 use super::network::Mark;
 use super::{Bridge, Errno, Kind, NamespaceId, Network, Refusal};
+use crate::stp;
 use crate::switch::NetdevId;
 use crate::time::{Duration, Instant};
 use crate::wire::MacAddr;
@@ -72,8 +73,8 @@ impl Network {
         let id = self.register(link, "bridge", Kind::Bridge(Box::new(Bridge::new())), None)?;
         let mac = self.netdev(id).mac;
         self.replace_bridge_local(now, id, mac);
-        if let (Some(mac), Some(bridge)) = (address, self.bridge_mut(id)) {
-            bridge.id_address = mac;
+        if let Some(mac) = address {
+            self.with_tree(now, id, true, |tree| tree.set_address(now, mac));
         }
         if let Some(mtu) = mtu {
             self.netdev_mut(id).mtu = mtu;
@@ -139,6 +140,9 @@ impl Network {
         }
         let id = self.register(link, "veth", Kind::Veth { peer }, drawn)?;
         self.netdev_mut(peer).kind = Kind::Veth { peer: id };
+        let (here, there) = (self.netdev(id).ns, self.netdev(peer).ns);
+        self.note_peer_namespace(here, there);
+        self.note_peer_namespace(there, here);
         Ok(id)
     }
 
@@ -319,9 +323,17 @@ impl Network {
         self.set_up(now, id, false);
         self.leave(now, id);
         let ifindex = self.reserve_ifindex(ns, Some(self.netdev(id).ifindex));
+        let old = self.netdev(id).ns;
+        self.note_peer_namespace(old, ns);
+        if let Kind::Veth { peer } = self.netdev(id).kind {
+            let behind = self.netdev(peer).ns;
+            self.note_peer_namespace(ns, behind);
+            self.note_peer_namespace(behind, ns);
+        }
         self.unlist(id);
         self.list(id, ns, name, ifindex);
         let netdev = self.netdev_mut(id);
+        netdev.opened = false;
         netdev.addresses.clear();
         netdev.unicast.clear();
         netdev.groups = vec![ALL_NODES];
@@ -413,6 +425,7 @@ impl Network {
             return;
         }
         netdev.up = up;
+        netdev.opened |= up;
         if matches!(netdev.kind, Kind::Loopback) {
             self.loopback_up(id, up);
         } else if up {
@@ -424,12 +437,20 @@ impl Network {
             self.drop_ipv6(id);
         }
         match self.netdev(id).kind {
-            Kind::Bridge(_) if up => self.enable_bridge(now, id),
-            Kind::Bridge(_) => self.disable_bridge(now, id),
+            Kind::Bridge(_) => _ = self.with_tree(now, id, false, |tree| tree.set_up(now, up)),
             Kind::Veth { peer } => self.check_port(now, peer),
             _ => {}
         }
         self.check_port(now, id);
+        self.touch();
+    }
+
+    /// The kernel looks at a netdev again after some changes (`netdev_state_change`): a port that was
+    /// disabled by hand, or by its guard, comes back then.
+    pub fn look_again(&mut self, now: Instant, id: NetdevId) {
+        if self.netdev(id).up {
+            self.check_port(now, id);
+        }
     }
 
     /// Plugs an outside wire in or pulls it.
@@ -440,6 +461,7 @@ impl Network {
         {
             *plugged = plug;
             self.check_port(now, id);
+            self.touch();
         }
     }
 
@@ -486,37 +508,32 @@ impl Network {
     ///
     /// # Errors
     /// `ERANGE` or `EINVAL` as the kernel gives them; `EOPNOTSUPP` if the netdev is no bridge.
-    pub fn set_bridge_option(&mut self, id: NetdevId, option: BridgeOption) -> Result<(), Refusal> {
+    pub fn set_bridge_option(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        option: BridgeOption,
+    ) -> Result<(), Refusal> {
         let Some(bridge) = self.bridge_mut(id) else {
             return Err(not_a_bridge(&self.netdev(id).name));
         };
-        let range = |value: Duration, min: u64, max: u64, what: &str| {
-            let (min, max) = (Duration::from_secs(min), Duration::from_secs(max));
-            if (min..=max).contains(&value) {
-                return Ok(value);
-            }
-            let (min, max) = (min.as_secs() * 100, max.as_secs() * 100);
-            Err(Refusal::new(
-                Errno::Range,
-                format!("{what} is {min} to {max} (hundredths of a second)"),
-            ))
-        };
+        let range = |refused: stp::Refused| Refusal::new(Errno::Range, refused.to_string());
         match option {
-            BridgeOption::ForwardDelay(delay) if bridge.stp => {
-                bridge.forward_delay = range(delay, 2, 30, "forward_delay with stp_state 1")?;
+            BridgeOption::ForwardDelay(delay) => {
+                bridge.tree.set_forward_delay(delay).map_err(range)?;
             }
-            BridgeOption::ForwardDelay(delay) => bridge.forward_delay = delay,
-            BridgeOption::HelloTime(time) => bridge.hello_time = range(time, 1, 10, "hello_time")?,
-            BridgeOption::MaxAge(age) => bridge.max_age = range(age, 6, 40, "max_age")?,
-            BridgeOption::AgeingTime(time) => bridge.ageing_time = time,
+            BridgeOption::HelloTime(time) => bridge.tree.set_hello_time(time).map_err(range)?,
+            BridgeOption::MaxAge(age) => bridge.tree.set_max_age(age).map_err(range)?,
+            BridgeOption::AgeingTime(time) => bridge.tree.set_ageing_time(time),
             BridgeOption::Stp(on) => {
-                if on && !bridge.stp {
-                    let (least, most) = (Duration::from_secs(2), Duration::from_secs(30));
-                    bridge.forward_delay = bridge.forward_delay.clamp(least, most);
-                }
-                bridge.stp = on;
+                self.with_tree(now, id, on, |tree| tree.set_stp(now, on));
+                self.touch();
+                return Ok(());
             }
-            BridgeOption::Priority(priority) => bridge.priority = priority,
+            BridgeOption::Priority(priority) => {
+                self.with_tree(now, id, true, |tree| tree.set_priority(now, priority));
+                return Ok(());
+            }
             BridgeOption::GroupFwdMask(mask) => {
                 if mask & 0b111 != 0 {
                     return Err(Refusal::new(
@@ -533,7 +550,7 @@ impl Network {
                         "the group address is 01:80:c2:00:00:0X, where X is not 1, 2 or 3",
                     ));
                 }
-                bridge.group_address = mac;
+                bridge.tree.set_group_address(mac);
             }
             BridgeOption::NoLinklocalLearn(on) => bridge.no_linklocal_learn = on,
             BridgeOption::FdbMaxLearned(max) => {
@@ -544,6 +561,7 @@ impl Network {
                 bridge.fdb.flush(|_, entry| !entry.flags.fixed);
             }
         }
+        self.with_tree(now, id, false, |_| ());
         self.touch();
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Who is there: namespaces, netdevs and attachments, and how to find them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{Address, Bridge};
 use crate::switch::{AttachmentId, NetdevId, PortNo, Side};
@@ -26,6 +26,8 @@ struct Namespace {
     name: Option<String>,
     /// Deleted namespaces keep their place.
     alive: bool,
+    /// The namespaces it has given ids to, by id (`peernet2id`).
+    nsids: Vec<Option<NamespaceId>>,
     /// The ifindex to try next.
     next_ifindex: u32,
     by_name: HashMap<String, NetdevId>,
@@ -112,6 +114,8 @@ pub struct Netdev {
     pub txqlen: u32,
     /// Administratively up (`IFF_UP`).
     pub up: bool,
+    /// Was up in this namespace: its queueing discipline is in place since.
+    pub opened: bool,
     /// `promisc on` was asked for by a command.
     pub promisc: bool,
     /// How many want it promiscuous: the command, and the bridge it is a port of.
@@ -210,6 +214,8 @@ pub struct Network {
     pub(super) revision: u64,
     /// FDB entries that were flushed together with a change of the plan.
     pub(super) flushes: Vec<super::ports::Flush>,
+    /// BPDUs to send, and the ports to send them by.
+    pub(super) transmits: VecDeque<(NetdevId, Vec<u8>)>,
 }
 
 impl Default for Network {
@@ -229,6 +235,7 @@ impl Network {
             addresses_given: 0,
             revision: 0,
             flushes: Vec::new(),
+            transmits: VecDeque::new(),
         };
         let own = network.create_namespace(None);
         for name in outside {
@@ -396,6 +403,7 @@ impl Network {
         self.namespaces.push(Namespace {
             name,
             alive: true,
+            nsids: Vec::new(),
             next_ifindex: 1,
             by_name: HashMap::new(),
             by_ifindex: BTreeMap::new(),
@@ -414,6 +422,7 @@ impl Network {
         let id = self.create(ns, name.to_owned(), kind, mac);
         let netdev = self.netdev_mut(id);
         netdev.up = true;
+        netdev.opened = true;
         netdev.groups.push(super::link::ALL_HOSTS);
     }
 
@@ -461,6 +470,7 @@ impl Network {
             mtu: if loopback { 65_536 } else { 1_500 },
             txqlen: 1_000,
             up: false,
+            opened: false,
             promisc: false,
             promiscuity: 0,
             allmulticast: false,
@@ -556,6 +566,31 @@ impl Network {
     /// Marks a namespace as gone.
     pub(super) fn retire_namespace(&mut self, ns: NamespaceId) {
         self.namespaces[ns.index()].alive = false;
+        for other in &mut self.namespaces {
+            for id in &mut other.nsids {
+                *id = id.filter(|it| *it != ns);
+            }
+        }
+    }
+
+    /// Gives a namespace an id in another, as the kernel does when a link leads from one to the other.
+    pub(super) fn note_peer_namespace(&mut self, here: NamespaceId, there: NamespaceId) {
+        if here == there || self.nsid(here, there).is_some() {
+            return;
+        }
+        let nsids = &mut self.namespaces[here.index()].nsids;
+        match nsids.iter_mut().find(|id| id.is_none()) {
+            Some(free) => *free = Some(there),
+            None => nsids.push(Some(there)),
+        }
+    }
+
+    /// Returns the id that a namespace has in another (`link-netnsid`).
+    #[must_use]
+    pub fn nsid(&self, here: NamespaceId, there: NamespaceId) -> Option<u32> {
+        let nsids = &self.namespaces[here.index()].nsids;
+        let position = nsids.iter().position(|id| *id == Some(there))?;
+        u32::try_from(position).ok()
     }
 
     fn full_name(&self, ns: NamespaceId, name: &str) -> String {

@@ -1,17 +1,18 @@
 //! How ports join and leave bridges, and which state they are in.
 //!
-//! Without spanning tree a port that comes up forwards at once, and one that goes down is disabled
-//! and loses what was learned behind it. With it the state is the protocol machine's business; what
-//! that decides comes in through [`Network::set_tree_state`] and [`Network::set_tree_hold`].
+//! The state of a port is the business of its bridge's tree ([`stp::Bridge`]), also with `stp_state 0`:
+//! a port that comes up then forwards at once. This side tells it what happens
+//! and does what it says, in order (`with_tree`).
 
 use std::sync::Arc;
 
 use super::bridge::PortFlags;
-use super::{Bridge, Errno, Kind, Network, Port, Refusal};
+use super::{Bridge, Errno, Kind, Netdev, Network, Port, Refusal};
+use crate::stp;
 use crate::switch::plan::PortState;
 use crate::switch::{Fdb, NetdevId, PortNo};
 use crate::time::{Duration, Instant};
-use crate::wire::MacAddr;
+use crate::wire::{Bpdu, MAX_BPDU_FRAME, MacAddr};
 
 /// A flush of what was learned behind a port that accompanied a change of the plan. A worker that
 /// still had the old plan may have learned on the port after the flush; [`Network::flush_again`]
@@ -115,19 +116,19 @@ impl Network {
                 format!("a bridge has at most {} ports", PortNo::MAX),
             ));
         };
-        let port = Port::new(id, number, self.path_cost(id));
+        let port = Port::new(id, number);
+        let cost = self.path_cost(id);
         let netdev = self.netdev_mut(id);
         netdev.port = Some((master, number));
         netdev.promiscuity += 1;
         netdev.allmulti += 1;
         if let Some(bridge) = self.bridge_mut(master) {
             bridge.ports.insert(0, port);
+            bridge.tree.add_port(now, number, cost);
         }
         self.add_local(now, master, Some(number), mac);
         self.recalculate_bridge_address(now, master);
-        if self.running(id) && self.netdev(master).up {
-            self.enable_port(now, master, number);
-        }
+        self.check_port(now, id);
         self.adjust_bridge_mtu(master);
         self.touch();
         Ok(())
@@ -148,7 +149,7 @@ impl Network {
         let Some((master, number)) = self.netdev(id).port else {
             return;
         };
-        self.disable_port(now, master, number);
+        self.with_tree(now, master, true, |tree| tree.remove_port(now, number));
         if let Some(bridge) = self.bridge_mut(master) {
             bridge.ports.retain(|port| port.number != number);
             for port in &mut bridge.ports {
@@ -171,117 +172,111 @@ impl Network {
         }
     }
 
-    /// The port's netdev came up (`br_stp_enable_port`).
-    pub(super) fn enable_port(&mut self, now: Instant, bridge: NetdevId, number: PortNo) {
-        if let Some(port) = self.port_mut(bridge, number) {
-            port.state = PortState::Blocking;
-        }
-        self.select_states(now, bridge);
-    }
-
-    /// The port's netdev went down (`br_stp_disable_port`): what was learned behind it is forgotten,
-    /// unless a backup port takes its traffic.
-    pub(super) fn disable_port(&mut self, now: Instant, bridge: NetdevId, number: PortNo) {
-        let Some(port) = self.port_mut(bridge, number) else {
-            return;
-        };
-        port.state = PortState::Disabled;
-        self.forget_port(now, bridge, number);
-        self.select_states(now, bridge);
-    }
-
-    /// `br_port_state_selection` without a protocol machine: whatever is blocking forwards.
-    fn select_states(&mut self, _now: Instant, id: NetdevId) {
-        if let Some(bridge) = self.bridge_mut(id) {
-            for port in &mut bridge.ports {
-                if port.state == PortState::Blocking && !bridge.stp {
-                    port.state = PortState::Forwarding;
+    /// Lets a bridge's tree do something and follows what it says. `selects`: it looked at all ports'
+    /// states anew, even if none changed, and thus at the bridge's carrier (`br_port_state_selection`).
+    pub(super) fn with_tree<R>(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        selects: bool,
+        act: impl FnOnce(&mut stp::Bridge) -> R,
+    ) -> Option<R> {
+        let result = act(&mut self.bridge_mut(id)?.tree);
+        let mut selected = selects;
+        while let Some(output) = self.bridge_mut(id)?.tree.poll_output() {
+            match output {
+                stp::Output::SetState(number, state) => {
+                    selected = true;
+                    if let Some(port) = self.port_mut(id, number) {
+                        port.state = state;
+                    }
                 }
+                stp::Output::Flush(number) => {
+                    let port = self.bridge(id).and_then(|bridge| bridge.port(number));
+                    // A backup port takes the traffic of what was learned here.
+                    if port.is_none_or(|port| port.backup.is_none()) {
+                        self.flush_port(now, id, Some(number), false);
+                    }
+                }
+                stp::Output::Hold(_) => self.touch(),
+                stp::Output::Transmit(number, bpdu) => self.send_bpdu(id, number, &bpdu),
             }
-            let forwards = |port: &Port| port.state == PortState::Forwarding;
-            bridge.carrier = match bridge.ports.iter().any(forwards) {
+        }
+        if selected {
+            let bridge = self.bridge_mut(id)?;
+            bridge.carrier = match bridge.tree.carrier() {
                 false => Some(false),
                 true => bridge.carrier.map(|_| true),
             };
-        }
-        self.touch();
-    }
-
-    /// Puts a port into the state that its spanning tree has chosen.
-    pub fn set_tree_state(
-        &mut self,
-        now: Instant,
-        bridge: NetdevId,
-        number: PortNo,
-        state: PortState,
-    ) {
-        if let Some(port) = self.port_mut(bridge, number)
-            && port.state != state
-        {
-            port.state = state;
-            self.select_states(now, bridge);
-        }
-    }
-
-    /// Forgets what was learned behind a port that the spanning tree has disabled, unless a backup
-    /// port takes its traffic.
-    pub fn forget_port(&mut self, now: Instant, bridge: NetdevId, number: PortNo) {
-        if let Some(port) = self.port_mut(bridge, number)
-            && port.backup.is_none()
-        {
-            self.flush_port(now, bridge, Some(number), false);
-        }
-    }
-
-    /// Sets how long learned entries of a bridge live, as its spanning tree wants it.
-    pub fn set_tree_hold(&mut self, bridge: NetdevId, hold: Duration) {
-        if let Some(bridge) = self.bridge_mut(bridge) {
-            bridge.tree_hold = (hold != bridge.ageing_time).then_some(hold);
             self.touch();
         }
+        Some(result)
     }
 
-    /// A netdev's carrier or state changed: its port follows (`br_port_carrier_check`, and what
-    /// `br_device_event` does for `NETDEV_UP` and `NETDEV_DOWN`).
+    fn send_bpdu(&mut self, id: NetdevId, number: PortNo, bpdu: &Bpdu) {
+        let Some(bridge) = self.bridge(id) else {
+            return;
+        };
+        let Some(netdev) = bridge.port(number).map(|port| port.netdev) else {
+            return;
+        };
+        let source = self.netdev(netdev).mac;
+        let mut buffer = [0; MAX_BPDU_FRAME];
+        let octets = bpdu
+            .encode(bridge.tree.group_address(), source, &mut buffer)
+            .to_vec();
+        self.transmits.push_back((netdev, octets));
+    }
+
+    /// Returns the next BPDU to send, and the port to send it by.
+    pub fn poll_transmit(&mut self) -> Option<(NetdevId, Vec<u8>)> {
+        self.transmits.pop_front()
+    }
+
+    /// Takes a BPDU that came in by a port. What is none, or not for this bridge, has no effect.
+    pub fn receive_bpdu(&mut self, now: Instant, id: NetdevId, octets: &[u8]) {
+        if let Some((bridge, number)) = self.netdev(id).port {
+            self.with_tree(now, bridge, false, |tree| {
+                // Why a frame had no effect is nothing anybody could act on.
+                _ = tree.receive(now, number, octets);
+            });
+        }
+    }
+
+    /// Returns when [`Self::trees_timeout`] has something to do.
+    #[must_use]
+    pub fn trees_due(&self) -> Option<Instant> {
+        let bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
+        bridges
+            .filter_map(|netdev| netdev.bridge()?.tree.poll_timeout())
+            .min()
+    }
+
+    /// Lets the timers of all trees that are due fire.
+    pub fn trees_timeout(&mut self, now: Instant) {
+        let due = |netdev: &Netdev| {
+            let bridge = netdev.bridge().filter(|_| netdev.alive)?;
+            (bridge.tree.poll_timeout()? <= now).then_some(netdev.id)
+        };
+        let due: Vec<_> = self.netdevs.iter().filter_map(due).collect();
+        for id in due {
+            self.with_tree(now, id, false, |tree| tree.handle_timeout(now));
+        }
+    }
+
+    /// A netdev's carrier or state changed, or the kernel looks again (`NETDEV_CHANGE`): its port follows
+    /// (`br_port_carrier_check`, and what `br_device_event` does for `NETDEV_UP` and `NETDEV_DOWN`).
     pub(super) fn check_port(&mut self, now: Instant, id: NetdevId) {
-        self.touch();
         let Some((bridge, number)) = self.netdev(id).port else {
             return;
         };
-        let running = self.running(id);
-        let cost = self.path_cost(id);
-        let bridge_up = self.netdev(bridge).up;
-        let Some(port) = self.port_mut(bridge, number) else {
-            return;
-        };
-        if running && !port.cost_set {
-            port.path_cost = cost;
-        }
-        let disabled = port.state == PortState::Disabled;
-        match (bridge_up, running) {
-            (true, true) if disabled => self.enable_port(now, bridge, number),
-            (true, false) if !disabled => self.disable_port(now, bridge, number),
-            _ => {}
-        }
-    }
-
-    /// The bridge came up (`br_stp_enable_bridge`).
-    pub(super) fn enable_bridge(&mut self, now: Instant, id: NetdevId) {
-        for (netdev, number) in self.ports_of(id) {
-            if self.running(netdev) {
-                self.enable_port(now, id, number);
+        let (running, cost) = (self.running(id), self.path_cost(id));
+        self.with_tree(now, bridge, false, |tree| {
+            if running {
+                tree.set_speed_cost(number, cost);
             }
-        }
-    }
-
-    /// The bridge went down (`br_stp_disable_bridge`).
-    pub(super) fn disable_bridge(&mut self, now: Instant, id: NetdevId) {
-        for (netdev, number) in self.ports_of(id) {
-            let enabled = |(_, port): (_, &Port)| port.state != PortState::Disabled;
-            if self.port(netdev).is_some_and(enabled) {
-                self.disable_port(now, id, number);
-            }
-        }
+            tree.set_link(now, number, running);
+        });
     }
 
     pub(super) fn ports_of(&self, bridge: NetdevId) -> Vec<(NetdevId, PortNo)> {
@@ -307,11 +302,14 @@ impl Network {
                 )
             })?;
         let name = &self.netdev(id).name;
-        if self.bridge(bridge_id).is_some_and(|bridge| bridge.stp) {
-            return Err(Refusal::new(
+        let busy = || {
+            Refusal::new(
                 Errno::Busy,
                 "spanning tree decides port states; switch it off first (stp_state 0)",
-            ));
+            )
+        };
+        if self.bridge(bridge_id).is_some_and(|it| it.tree.stp()) {
+            return Err(busy());
         }
         if !self.netdev(id).up {
             return Err(Refusal::new(
@@ -325,43 +323,42 @@ impl Network {
                 format!("{name} has no carrier, so the only state it can have is disabled"),
             ));
         }
-        if let Some(port) = self.port_mut(bridge_id, number) {
-            port.state = state;
+        let set = |tree: &mut stp::Bridge| tree.set_port_state(now, number, state);
+        match self.with_tree(now, bridge_id, true, set) {
+            Some(Err(_)) => Err(busy()),
+            Some(Ok(())) | None => Ok(()),
         }
-        self.select_states(now, bridge_id);
-        Ok(())
     }
 
     /// Sets a port's cost (`br_stp_set_path_cost`).
     ///
     /// # Errors
     /// `ERANGE` outside 1 to 65535.
-    pub fn set_port_cost(&mut self, id: NetdevId, cost: u32) -> Result<(), Refusal> {
+    pub fn set_port_cost(&mut self, now: Instant, id: NetdevId, cost: u32) -> Result<(), Refusal> {
         let (bridge, number) = self.own_port(id)?;
-        if !(1..=65_535).contains(&cost) {
-            return Err(Refusal::new(Errno::Range, "a port's cost is 1 to 65535"));
+        let set = |tree: &mut stp::Bridge| tree.set_path_cost(now, number, cost);
+        match self.with_tree(now, bridge, true, set) {
+            Some(Err(_)) => Err(Refusal::new(Errno::Range, "a port's cost is 1 to 65535")),
+            Some(Ok(())) | None => Ok(()),
         }
-        if let Some(port) = self.port_mut(bridge, number) {
-            port.path_cost = cost;
-            port.cost_set = true;
-        }
-        Ok(())
     }
 
     /// Sets a port's priority (`br_stp_set_port_priority`).
     ///
     /// # Errors
     /// `ERANGE` above 63.
-    pub fn set_port_priority(&mut self, id: NetdevId, priority: u16) -> Result<(), Refusal> {
+    pub fn set_port_priority(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        priority: u16,
+    ) -> Result<(), Refusal> {
         let (bridge, number) = self.own_port(id)?;
-        let priority = u8::try_from(priority)
-            .ok()
-            .filter(|priority| *priority <= 63)
-            .ok_or_else(|| Refusal::new(Errno::Range, "a port's priority is 0 to 63"))?;
-        if let Some(port) = self.port_mut(bridge, number) {
-            port.priority = priority;
+        let set = |tree: &mut stp::Bridge| tree.set_port_priority(now, number, priority);
+        match self.with_tree(now, bridge, false, set) {
+            Some(Err(_)) => Err(Refusal::new(Errno::Range, "a port's priority is 0 to 63")),
+            Some(Ok(())) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Sets a port's on/off options, all at once (the first part of `br_setport`).
@@ -385,8 +382,11 @@ impl Network {
             return Ok(());
         };
         let mab_ends = port.flags.mab && !flags.mab;
+        let (guard, root_block) = (flags.guard, flags.root_block);
         if port.flags != flags {
             port.flags = flags;
+            bridge.tree.set_guard(number, guard);
+            bridge.tree.set_root_block(number, root_block);
             self.touch();
         }
         if mab_ends {
@@ -478,7 +478,7 @@ impl Network {
             .map(|port| self.netdev(port.netdev).mac)
             .min()
             .unwrap_or(MacAddr::ZERO);
-        if bridge.id_address != lowest {
+        if bridge.id_address() != lowest {
             self.change_bridge_address(now, id, lowest);
         }
     }
@@ -486,11 +486,8 @@ impl Network {
     /// `br_stp_change_bridge_id`.
     pub(super) fn change_bridge_address(&mut self, now: Instant, id: NetdevId, mac: MacAddr) {
         self.replace_bridge_local(now, id, mac);
-        if let Some(bridge) = self.bridge_mut(id) {
-            bridge.id_address = mac;
-        }
         self.netdev_mut(id).mac = mac;
-        self.touch();
+        self.with_tree(now, id, true, |tree| tree.set_address(now, mac));
     }
 
     /// The bridge's MTU is the least of its ports', until a command sets it (`br_mtu_auto_adjust`).

@@ -50,7 +50,6 @@ pub struct CaptureError {
     /// Octets of the file before the record, block or field that is wrong.
     pub offset: u64,
     /// What is wrong.
-    #[source]
     pub cause: Cause,
 }
 

@@ -1,0 +1,429 @@
+//! Show commands: the model as the kernel would dump it, for [`iproute::show`](crate::iproute::show) to print.
+
+use std::net::IpAddr;
+
+use super::apply::Failure;
+use crate::iproute::command::{FdbGet, NetCommand, Verb};
+use crate::iproute::show::record::{
+    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, NetnsRecord,
+    OperState, PortInfo, Queues, Scope, TapInfo, addr_flags, fdb_flags, fdb_state, link_flags,
+};
+use crate::iproute::show::{self, ShowError};
+use crate::netdev::fdb::{Lifetime, lifetime};
+use crate::netdev::{self, Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
+use crate::switch::{Counters, Entry, Key};
+use crate::time::{Duration, Instant};
+
+/// Largest TCP super-frame of netdevs that only exist in the kernel (`TSO_MAX_SIZE`).
+const VIRTUAL_TSO_MAX_SIZE: u32 = 524_280;
+
+impl From<ShowError> for Failure {
+    fn from(error: ShowError) -> Self {
+        Self::Said(format!("{error}\n"), error.status())
+    }
+}
+
+/// What a namespace shows at some time.
+pub(super) struct Show<'a> {
+    pub(super) network: &'a Network,
+    pub(super) now: Instant,
+    pub(super) ns: NamespaceId,
+    pub(super) counters: &'a Counters,
+}
+
+impl Show<'_> {
+    /// Answers a show command; any other prints nothing.
+    pub(super) fn run(&self, command: &NetCommand) -> Result<String, Failure> {
+        let format = command.format;
+        Ok(match &command.verb {
+            Verb::NetnsList => show::netns(&self.netns(), format),
+            Verb::LinkShow(filter) => show::link(&self.links(), &self.netns(), filter, format)?,
+            Verb::AddrShow(filter) => {
+                show::addr(&self.links(), &self.addrs(), &self.netns(), filter, format)?
+            }
+            Verb::BridgeLinkShow(filter) => show::bridge_link(&self.links(), filter, format)?,
+            Verb::FdbShow(filter) => show::fdb(&self.links(), &self.fdb(), filter, format)?,
+            Verb::FdbGet(get) => {
+                let entry = self.fdb_get(get)?;
+                show::fdb_get(&self.links(), &entry, get.dynamic, format)
+            }
+            _ => String::new(),
+        })
+    }
+
+    /// Named namespaces, the newest first, as the directory of their names is read.
+    fn netns(&self) -> Vec<NetnsRecord> {
+        let mut records: Vec<_> = self
+            .network
+            .namespaces()
+            .map(|(id, name)| NetnsRecord {
+                name: name.to_owned(),
+                id: self.nsid(id),
+            })
+            .collect();
+        records.reverse();
+        records
+    }
+
+    fn nsid(&self, there: NamespaceId) -> Option<i32> {
+        i32::try_from(self.network.nsid(self.ns, there)?).ok()
+    }
+
+    /// Netdevs by ifindex.
+    fn links(&self) -> Vec<LinkRecord> {
+        let netdevs = self.network.in_namespace(self.ns);
+        netdevs.map(|netdev| self.link(netdev)).collect()
+    }
+
+    fn link(&self, netdev: &Netdev) -> LinkRecord {
+        let network = self.network;
+        let peer = match netdev.kind {
+            Kind::Veth { peer } => Some(network.netdev(peer)),
+            _ => None,
+        };
+        let elsewhere = peer.filter(|peer| peer.ns != netdev.ns);
+        let mtu = network.mtu_range(netdev.id);
+        LinkRecord {
+            ifindex: netdev.ifindex,
+            name: netdev.name.clone(),
+            flags: self.flags(netdev),
+            mtu: netdev.mtu,
+            qdisc: qdisc(netdev).to_owned(),
+            master: netdev.master().map(|id| network.netdev(id).ifindex),
+            operstate: match network.operstate(netdev.id) {
+                netdev::OperState::Unknown => OperState::Unknown,
+                netdev::OperState::Down => OperState::Down,
+                netdev::OperState::LowerLayerDown => OperState::LowerLayerDown,
+                netdev::OperState::Up => OperState::Up,
+            },
+            txqlen: netdev.txqlen,
+            address: netdev.mac,
+            perm_address: None,
+            link: peer.map(|peer| peer.ifindex),
+            link_netnsid: elsewhere.map(|peer| self.nsid(peer.ns).unwrap_or(-1)),
+            promiscuity: netdev.promiscuity,
+            allmulti: netdev.allmulti,
+            min_mtu: mtu.min,
+            max_mtu: mtu.max,
+            kind: self.kind(netdev),
+            port: self.port(netdev).map(Box::new),
+            // Below the least MTU of IPv6 a netdev has none.
+            addr_gen_mode: (netdev.mtu >= 1280).then_some(AddrGenMode::Eui64),
+            queues: Queues {
+                tso_max_size: self.tso_max_size(netdev),
+                ..Queues::default()
+            },
+            alias: netdev.alias.clone(),
+            stats: self.stats(netdev),
+        }
+    }
+
+    /// `dev_get_flags`.
+    fn flags(&self, netdev: &Netdev) -> u32 {
+        let loopback = matches!(netdev.kind, Kind::Loopback);
+        let state = self.network.operstate(netdev.id);
+        let operational = matches!(state, netdev::OperState::Up | netdev::OperState::Unknown);
+        let bits = [
+            (netdev.up, link_flags::UP),
+            (!loopback, link_flags::BROADCAST),
+            (loopback, link_flags::LOOPBACK),
+            (netdev.up && operational, link_flags::RUNNING),
+            (!netdev.arp, link_flags::NOARP),
+            (netdev.promisc, link_flags::PROMISC),
+            (netdev.allmulticast, link_flags::ALLMULTI),
+            (netdev.multicast, link_flags::MULTICAST),
+            (
+                netdev.up && self.network.carrier(netdev.id),
+                link_flags::LOWER_UP,
+            ),
+        ];
+        let on = bits.iter().filter(|(on, _)| *on);
+        on.fold(0, |flags, (_, bit)| flags | bit)
+    }
+
+    fn kind(&self, netdev: &Netdev) -> Option<KindInfo> {
+        Some(match &netdev.kind {
+            Kind::Loopback | Kind::Outside { .. } => return None,
+            Kind::Bridge(bridge) => KindInfo::Bridge(Box::new(self.bridge(bridge))),
+            Kind::Veth { .. } => KindInfo::Veth,
+            Kind::Dummy => KindInfo::Dummy,
+            Kind::Tap { .. } => KindInfo::Tap(TapInfo {
+                pi: false,
+                vnet_hdr: false,
+                multi_queue: None,
+                persist: true,
+            }),
+        })
+    }
+
+    fn bridge(&self, bridge: &Bridge) -> BridgeInfo {
+        let info = bridge.tree.info(self.now);
+        BridgeInfo {
+            forward_delay: centis32(info.forward_delay),
+            hello_time: centis32(info.hello_time),
+            max_age: centis32(info.max_age),
+            ageing_time: centis32(info.ageing_time),
+            stp_state: u32::from(info.stp),
+            priority: info.bridge_id.priority,
+            vlan_filtering: false,
+            bridge_id: info.bridge_id,
+            root_port: info.root_port.map_or(0, crate::switch::PortNo::get),
+            root_path_cost: info.root_path_cost,
+            topology_change: info.topology_change,
+            topology_change_detected: info.topology_change_detected,
+            hello_timer: centis(info.hello_timer),
+            tcn_timer: centis(info.tcn_timer),
+            topology_change_timer: centis(info.topology_change_timer),
+            // Entries expire by themselves here; nothing is due.
+            gc_timer: 0,
+            vlan_default_pvid: 1,
+            group_fwd_mask: bridge.group_fwd_mask,
+            group_addr: info.group_address,
+            no_linklocal_learn: bridge.no_linklocal_learn,
+            mcast_snooping: false,
+        }
+    }
+
+    fn port(&self, netdev: &Netdev) -> Option<PortInfo> {
+        let (bridge, port) = self.network.port(netdev.id)?;
+        let bridge = self.network.netdev(bridge).bridge()?;
+        let tree = bridge.tree.port_info(self.now, port.number)?;
+        let backup = port.backup.and_then(|backup| bridge.port(backup));
+        let flags = port.flags;
+        Some(PortInfo {
+            state: tree.state as u8,
+            priority: tree.priority.into(),
+            cost: tree.cost,
+            hairpin: flags.hairpin,
+            guard: flags.guard,
+            root_block: flags.root_block,
+            fastleave: flags.fastleave,
+            learning: flags.learning,
+            flood: flags.flood,
+            id: tree.id.0,
+            no: port.number.get(),
+            designated_port: tree.designated_port.0,
+            // Sixteen bits in the kernel's message.
+            designated_cost: u16::try_from(tree.designated_cost & 0xffff).unwrap_or(0),
+            designated_bridge: tree.designated_bridge,
+            designated_root: tree.designated_root,
+            hold_timer: centis(tree.hold_timer),
+            message_age_timer: centis(tree.message_age_timer),
+            forward_delay_timer: centis(tree.forward_delay_timer),
+            topology_change_ack: tree.topology_change_ack,
+            config_pending: tree.config_pending,
+            proxy_arp: flags.proxy_arp,
+            proxy_arp_wifi: flags.proxy_arp_wifi,
+            multicast_router: 1,
+            mcast_flood: flags.mcast_flood,
+            bcast_flood: flags.bcast_flood,
+            mcast_to_unicast: flags.mcast_to_unicast,
+            neigh_suppress: false,
+            group_fwd_mask: port.group_fwd_mask,
+            vlan_tunnel: false,
+            isolated: flags.isolated,
+            locked: flags.locked,
+            backup_port: backup.map(|port| self.network.netdev(port.netdev).ifindex),
+        })
+    }
+
+    /// A bridge takes the least of its ports' (`br_set_gso_limits`).
+    fn tso_max_size(&self, netdev: &Netdev) -> u32 {
+        match &netdev.kind {
+            Kind::Loopback | Kind::Veth { .. } => VIRTUAL_TSO_MAX_SIZE,
+            Kind::Dummy | Kind::Tap { .. } | Kind::Outside { .. } => 65_536,
+            Kind::Bridge(bridge) => bridge
+                .ports
+                .iter()
+                .map(|port| self.tso_max_size(self.network.netdev(port.netdev)))
+                .min()
+                .unwrap_or(VIRTUAL_TSO_MAX_SIZE),
+        }
+    }
+
+    fn stats(&self, netdev: &Netdev) -> LinkStats {
+        let counters = self.counters.netdevs.get(netdev.id.index());
+        counters.map_or_else(LinkStats::default, |it| LinkStats {
+            rx_packets: it.rx_packets,
+            rx_bytes: it.rx_bytes,
+            rx_dropped: it.rx_dropped,
+            multicast: it.multicast,
+            tx_packets: it.tx_packets,
+            tx_bytes: it.tx_bytes,
+            tx_dropped: it.tx_dropped,
+            ..LinkStats::default()
+        })
+    }
+
+    /// Addresses by ifindex.
+    fn addrs(&self) -> Vec<AddrRecord> {
+        let netdevs = self.network.in_namespace(self.ns);
+        netdevs
+            .flat_map(|netdev| {
+                netdev.addresses.iter().map(|address| AddrRecord {
+                    ifindex: netdev.ifindex,
+                    local: address.ip,
+                    prefix: address.prefix,
+                    broadcast: address.broadcast.map(IpAddr::V4),
+                    scope: match address.scope() {
+                        "host" => Scope::Host,
+                        "link" => Scope::Link,
+                        _ => Scope::Global,
+                    },
+                    flags: if address.secondary {
+                        addr_flags::PERMANENT | addr_flags::SECONDARY
+                    } else {
+                        addr_flags::PERMANENT
+                    },
+                    label: address.ip.is_ipv4().then(|| netdev.name.clone()),
+                })
+            })
+            .collect()
+    }
+
+    /// All FDB entries, in the order of the kernel's dump (`rtnl_fdb_dump`): by ifindex; for a port
+    /// what its bridge has on it, then its own list; for a bridge its own list, then its own addresses.
+    fn fdb(&self) -> Vec<FdbRecord> {
+        let mut records = Vec::new();
+        let mut dumps: Vec<(netdev::NetdevId, Vec<(Key, Entry)>)> = Vec::new();
+        for netdev in self.network.in_namespace(self.ns) {
+            let own = netdev.unicast.iter().chain(&netdev.groups);
+            let own = own.map(|mac| FdbRecord {
+                mac: *mac,
+                ifindex: netdev.ifindex,
+                vlan: None,
+                master: None,
+                flags: fdb_flags::SELF,
+                state: fdb_state::PERMANENT,
+                ages: None,
+            });
+            let (bridge_id, number) = match (&netdev.kind, netdev.port) {
+                (Kind::Bridge(_), _) => (netdev.id, None),
+                (_, Some((bridge, number))) => (bridge, Some(number)),
+                (_, None) => {
+                    records.extend(own);
+                    continue;
+                }
+            };
+            let Some(bridge) = self.network.netdev(bridge_id).bridge() else {
+                continue;
+            };
+            if !dumps.iter().any(|(id, _)| *id == bridge_id) {
+                dumps.push((bridge_id, bridge.fdb.dump(self.now, bridge.hold())));
+            }
+            let dump = dumps.iter().find(|(id, _)| *id == bridge_id);
+            let entries = dump.into_iter().flat_map(|(_, rows)| rows);
+            let entries = entries
+                .filter(|(_, entry)| entry.port == number)
+                .map(|(key, entry)| self.fdb_record(bridge_id, *key, entry));
+            if number.is_some() {
+                records.extend(entries.chain(own));
+            } else {
+                records.extend(own.chain(entries));
+            }
+        }
+        records
+    }
+
+    /// `fdb_fill_info`.
+    fn fdb_record(&self, bridge: netdev::NetdevId, key: Key, entry: &Entry) -> FdbRecord {
+        let master = self.network.netdev(bridge);
+        let port = entry
+            .port
+            .and_then(|number| master.bridge()?.port(number))
+            .map_or(master, |port| self.network.netdev(port.netdev));
+        let mut flags = 0;
+        if entry.flags.sticky {
+            flags |= fdb_flags::STICKY;
+        }
+        if entry.flags.external {
+            flags |= fdb_flags::EXT_LEARNED;
+        }
+        FdbRecord {
+            mac: key.mac(),
+            ifindex: port.ifindex,
+            vlan: key.vid().map(crate::wire::Vid::get),
+            master: Some(master.ifindex),
+            flags,
+            state: match lifetime(entry.flags) {
+                Lifetime::Permanent => fdb_state::PERMANENT,
+                Lifetime::Static => fdb_state::NOARP,
+                Lifetime::Dynamic => fdb_state::REACHABLE,
+            },
+            ages: Some((
+                (self.now - entry.used).as_secs(),
+                (self.now - entry.updated).as_secs(),
+            )),
+        }
+    }
+
+    /// `rtnl_fdb_get`.
+    fn fdb_get(&self, get: &FdbGet) -> Result<FdbRecord, Failure> {
+        let find = |name: &Option<String>, what: &str| match name {
+            None => Ok(None),
+            Some(name) => match self.network.find(self.ns, name) {
+                Some(id) => Ok(Some(self.network.netdev(id))),
+                None => Err(Failure::Said(
+                    format!("Cannot find {what} \"{name}\"\n"),
+                    255,
+                )),
+            },
+        };
+        let dev = find(&get.dev, "device")?;
+        let br = find(&get.br, "bridge device")?;
+        let refuse = |errno, note: String, message: &'static str| {
+            Failure::from(Refusal::new(errno, note).extack(message))
+        };
+        let asked = match (dev, br) {
+            (Some(_), Some(_)) => {
+                let note = "ask either a bridge (br) or a port (dev)".to_owned();
+                let message = "Master and device are mutually exclusive";
+                return Err(refuse(Errno::Invalid, note, message));
+            }
+            (None, None) => {
+                let note = "say which bridge (br) or port (dev) to ask".to_owned();
+                return Err(refuse(Errno::Invalid, note, "No device specified"));
+            }
+            (Some(dev), None) if get.on_self && !get.on_master => dev,
+            (Some(dev), None) => match dev.master() {
+                Some(master) => self.network.netdev(master),
+                None => {
+                    let note = format!("{} is not a bridge port", dev.name);
+                    return Err(refuse(Errno::Invalid, note, "Device is not a bridge port"));
+                }
+            },
+            (None, Some(br)) => br,
+        };
+        let Some(bridge) = asked.bridge() else {
+            let note = format!("{} is not a bridge", asked.name);
+            let message = "Fdb get operation not supported by device";
+            return Err(refuse(Errno::NotSupported, note, message));
+        };
+        let key = Key::new(get.mac, get.vlan);
+        let live = bridge.fdb.view(self.now, bridge.hold()).peek(key).is_some();
+        match bridge.fdb.get(key).filter(|_| live) {
+            Some(entry) => Ok(self.fdb_record(asked.id, key, &entry)),
+            None => {
+                let note = format!("{} has no entry for {}", asked.name, get.mac);
+                Err(refuse(Errno::NoEntry, note, "Fdb entry not found"))
+            }
+        }
+    }
+}
+
+/// The queueing discipline that a netdev of its kind gets when it first comes up.
+const fn qdisc(netdev: &Netdev) -> &'static str {
+    match netdev.kind {
+        _ if !netdev.opened => "noop",
+        Kind::Tap { .. } | Kind::Outside { .. } => "fq_codel",
+        _ => "noqueue",
+    }
+}
+
+fn centis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis() / 10).unwrap_or(u64::MAX)
+}
+
+fn centis32(time: Duration) -> u32 {
+    u32::try_from(time.as_millis() / 10).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,383 @@
+//! The emulated network, driven by a script and by frames, in virtual time.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::control::{Control, Output, Reply};
+use crate::iproute::command::Command;
+use crate::iproute::script::{Flow, Item, Script, Sink as Stream, Streams};
+use crate::netdev::Network;
+use crate::switch::{
+    AttachmentId, Copy, Counters, Egress, Lost, NetdevId, PacketType, Plan, Side, Verdict, forward,
+    originate,
+};
+use crate::time::{Duration, Instant};
+use crate::wire::Ethernet;
+
+/// What happens, in the order in which it happens.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A frame came in.
+    Frame {
+        /// Its number, from 1 on; its copies have the same.
+        id: u64,
+        /// Where it came in.
+        ingress: AttachmentId,
+        /// For whom it is, as the netdev sees it; for a frame that a stack sends, by its address.
+        kind: PacketType,
+        /// The frame.
+        octets: &'a [u8],
+        /// What became of it.
+        verdict: Verdict,
+        /// Its copies that did not get out.
+        lost: &'a [Lost],
+    },
+    /// A copy went out; it follows its [`Event::Frame`], unless the network sent it by itself.
+    Copy {
+        /// The number of the frame.
+        id: u64,
+        /// Where it went out.
+        egress: AttachmentId,
+        /// For whom it is.
+        kind: PacketType,
+        /// The copy.
+        octets: &'a [u8],
+    },
+    /// A command of the script was executed.
+    Command {
+        /// The command.
+        item: &'a Item,
+        /// What it answered.
+        reply: &'a Reply,
+    },
+}
+
+/// Who is told what happens.
+pub trait Sink {
+    /// Takes note of an event.
+    ///
+    /// # Errors
+    /// The sink cannot go on (a disk is full); the engine stops where it is and returns the error.
+    fn event(&mut self, now: Instant, network: &Network, event: Event<'_>) -> io::Result<()>;
+}
+
+/// Takes note of nothing.
+impl Sink for () {
+    fn event(&mut self, _: Instant, _: &Network, _: Event<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The script ended before its end, with this status: a command failed under `set -e`, or `exit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped(pub u8);
+
+/// One emulated network. Nothing here reads a clock or a file; `now` never goes back.
+#[derive(Debug)]
+pub struct Engine<'s> {
+    flow: Flow<'s>,
+    /// When the script goes on; `None` when it has ended.
+    wake: Option<Instant>,
+    status: u8,
+    now: Instant,
+    control: Control,
+    plan: Arc<Plan>,
+    counters: Counters,
+    egress: Egress,
+    frames: u64,
+    originated: u64,
+}
+
+impl<'s> Engine<'s> {
+    /// Makes the network as it is before the first command.
+    #[must_use]
+    pub fn new(script: &'s Script) -> Self {
+        let control = Control::new(&script.outside());
+        let plan = control.plan();
+        let mut counters = Counters::default();
+        counters.fit(&plan);
+        Self {
+            flow: Flow::new(script),
+            wake: Some(Instant::ZERO),
+            status: 0,
+            now: Instant::ZERO,
+            control,
+            plan,
+            counters,
+            egress: Egress::default(),
+            frames: 0,
+            originated: 0,
+        }
+    }
+
+    /// Executes the commands before the first `sleep`, at t = 0.
+    ///
+    /// # Errors
+    /// What the sink returns.
+    pub fn run_setup(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        self.run_script(sink)
+    }
+
+    /// Lets time pass until `to`: timers and commands that are due then or before, in the order of
+    /// their times; timers before commands of the same instant. A `to` in the past changes nothing.
+    ///
+    /// # Errors
+    /// What the sink returns.
+    pub fn advance_to(&mut self, to: Instant, sink: &mut impl Sink) -> io::Result<()> {
+        loop {
+            let timer = self.control.poll_timeout().filter(|at| *at <= to);
+            let wake = self.wake.filter(|at| *at <= to);
+            match (timer, wake) {
+                (Some(at), wake) if wake.is_none_or(|wake| at <= wake) => {
+                    self.now = self.now.max(at);
+                    self.control.handle_timeout(self.now);
+                    self.drain(sink)?;
+                }
+                (_, Some(at)) => {
+                    self.now = self.now.max(at);
+                    self.run_script(sink)?;
+                }
+                _ => break,
+            }
+        }
+        self.now = self.now.max(to);
+        Ok(())
+    }
+
+    /// Takes frames that come in by an attachment, in order; to be called after
+    /// [`Self::advance_to`] the same instant.
+    ///
+    /// # Errors
+    /// What the sink returns.
+    pub fn inject(
+        &mut self,
+        ingress: AttachmentId,
+        frames: &[&[u8]],
+        sink: &mut impl Sink,
+    ) -> io::Result<()> {
+        forward(
+            &self.plan,
+            self.now,
+            ingress,
+            frames,
+            &mut self.counters,
+            &mut self.egress,
+        );
+        let network = self.control.network();
+        for ((index, octets), verdict) in (0u32..).zip(frames).zip(self.egress.verdicts()) {
+            self.frames += 1;
+            let id = self.frames;
+            let lost: Vec<Lost> = self
+                .egress
+                .lost()
+                .iter()
+                .filter(|lost| lost.frame == index)
+                .copied()
+                .collect();
+            let event = Event::Frame {
+                id,
+                ingress,
+                kind: kind_in(&self.plan, ingress, octets),
+                octets,
+                verdict: *verdict,
+                lost: &lost,
+            };
+            sink.event(self.now, network, event)?;
+            for (egress, copies) in self.egress.queues() {
+                for Copy { kind, .. } in copies.iter().filter(|copy| copy.frame == index) {
+                    let kind = *kind;
+                    let event = Event::Copy {
+                        id,
+                        egress,
+                        kind,
+                        octets,
+                    };
+                    sink.event(self.now, network, event)?;
+                }
+            }
+        }
+        for trap in self.egress.traps() {
+            let octets = frames[trap.frame as usize];
+            self.control.handle_trap(self.now, trap.netdev, octets);
+        }
+        self.drain(sink)
+    }
+
+    /// Lets what is left of the script run, and then `linger` pass: from the last frame or command,
+    /// whichever is later.
+    ///
+    /// # Errors
+    /// What the sink returns.
+    pub fn finish(&mut self, linger: Duration, sink: &mut impl Sink) -> io::Result<()> {
+        while let Some(at) = self.wake {
+            self.advance_to(at, sink)?;
+        }
+        self.advance_to(self.now + linger, sink)
+    }
+
+    /// Returns how far time has come.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Returns how the script ended, if before its end with a status other than 0.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Stopped> {
+        (self.wake.is_none() && self.flow.stopped())
+            .then(|| Stopped(self.flow.status()))
+            .filter(|stopped| stopped.0 != 0)
+    }
+
+    /// Whether no command is left.
+    #[must_use]
+    pub const fn script_ended(&self) -> bool {
+        self.wake.is_none()
+    }
+
+    /// Returns the configuration.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        self.control.network()
+    }
+
+    /// Returns the plan in force.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Returns what was counted so far.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Returns how many frames the network sent by itself.
+    #[must_use]
+    pub const fn originated(&self) -> u64 {
+        self.originated
+    }
+
+    /// Executes commands up to the next `sleep` or the end, and then does what control wants done:
+    /// commands of one instant are one change, whose plan is compiled once.
+    fn run_script(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        self.wake = None;
+        while let Some(item) = self.flow.next(self.status) {
+            let mut reply = Reply::default();
+            match &item.command {
+                Command::Net(command) => {
+                    reply = self.control.execute(self.now, command, &self.counters);
+                }
+                Command::Sleep(time) => {
+                    self.status = 0;
+                    self.wake = Some(self.now + *time);
+                    break;
+                }
+                Command::Exec(..) => {
+                    let line = item.at.line;
+                    reply.stderr = format!("line {line}: not run in a replay: {}\n", item.text);
+                }
+                Command::Echo(text) => reply.stdout = format!("{text}\n"),
+                // Decided by the flow; nothing is left to do.
+                Command::ErrExit(_) | Command::Status(_) | Command::Exit(_) => {}
+            }
+            self.status = reply.status;
+            if !matches!(item.command, Command::Exec(..)) {
+                reply = redirected(reply, item.streams);
+            }
+            let reply = &reply;
+            let network = self.control.network();
+            sink.event(self.now, network, Event::Command { item, reply })?;
+        }
+        self.drain(sink)
+    }
+
+    /// Does what control wants done, in order.
+    fn drain(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        while let Some(output) = self.control.poll_output() {
+            match output {
+                Output::Plan(plan) => {
+                    self.counters.fit(&plan);
+                    self.plan = plan;
+                }
+                Output::Transmit(netdev, octets) => self.originate(netdev, &octets, sink)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a frame of the network's own, which other bridges of the network may take.
+    fn originate(
+        &mut self,
+        netdev: NetdevId,
+        octets: &[u8],
+        sink: &mut impl Sink,
+    ) -> io::Result<()> {
+        originate(
+            &self.plan,
+            self.now,
+            netdev,
+            octets,
+            &mut self.counters,
+            &mut self.egress,
+        );
+        self.frames += 1;
+        self.originated += 1;
+        for (egress, copies) in self.egress.queues() {
+            for Copy { kind, .. } in copies {
+                let event = Event::Copy {
+                    id: self.frames,
+                    egress,
+                    kind: *kind,
+                    octets,
+                };
+                sink.event(self.now, self.control.network(), event)?;
+            }
+        }
+        for trap in self.egress.traps() {
+            self.control.handle_trap(self.now, trap.netdev, octets);
+        }
+        Ok(())
+    }
+}
+
+/// Sends what a command printed where its redirections say.
+fn redirected(reply: Reply, streams: Streams) -> Reply {
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    for (text, to) in [
+        (reply.stdout, streams.stdout),
+        (reply.stderr, streams.stderr),
+    ] {
+        match to {
+            Stream::Stdout => stdout.push_str(&text),
+            Stream::Stderr => stderr.push_str(&text),
+            Stream::Null => {}
+        }
+    }
+    Reply {
+        stdout,
+        stderr,
+        status: reply.status,
+    }
+}
+
+/// For whom a frame is that comes in (`eth_type_trans`); of a runt nobody knows.
+fn kind_in(plan: &Plan, ingress: AttachmentId, octets: &[u8]) -> PacketType {
+    let attachment = &plan.attachments[ingress.index()];
+    let Ok(frame) = Ethernet::parse(octets) else {
+        return PacketType::OtherHost;
+    };
+    let destination = frame.destination();
+    if destination.is_broadcast() {
+        PacketType::Broadcast
+    } else if destination.is_group() {
+        PacketType::Multicast
+    } else if attachment.side == Side::Stack
+        || destination == plan.netdevs[attachment.netdev.index()].mac
+    {
+        PacketType::Host
+    } else {
+        PacketType::OtherHost
+    }
+}

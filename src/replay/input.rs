@@ -1,0 +1,288 @@
+//! Several captures as one stream of frames in the order of their times.
+
+use crate::attach::capture::{CaptureError, CaptureReader, Direction};
+use crate::netdev::AttachmentError;
+use crate::switch::AttachmentId;
+use crate::time::Instant;
+
+/// Finds an attachment by name, among those that there are now.
+type Lookup<'a> = &'a dyn Fn(&str) -> Result<AttachmentId, AttachmentError>;
+
+/// What is wrong with an input.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// The file is not a capture, is cut short or corrupt, or cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// An interface of the file, or the name given for it, is no attachment.
+    #[error("{file}: {error}")]
+    Attachment {
+        /// The file.
+        file: String,
+        /// Which name, and what there is.
+        error: AttachmentError,
+    },
+    /// A capture that does not name its interfaces was given without a name.
+    #[error(
+        "{file}: {what}, so it must be given as NAME={file}, NAME being the attachment to feed"
+    )]
+    Unnamed {
+        /// The file.
+        file: String,
+        /// Why there is no name.
+        what: &'static str,
+    },
+}
+
+/// What became of one input.
+#[derive(Debug)]
+pub struct InputReport {
+    /// The file's name as it was given.
+    pub file: String,
+    /// Frames fed.
+    pub frames: u64,
+    /// Of these, those of which the capture kept only the start.
+    pub snapped: u64,
+    /// Of these, those older than a frame before them, taken at its time.
+    pub late: u64,
+    /// Frames not fed because the capture says they went out of the interface.
+    pub outbound: u64,
+    /// What ended it before the end of the file.
+    pub error: Option<InputError>,
+}
+
+/// Whom an input feeds.
+#[derive(Debug)]
+enum Feed {
+    /// One attachment, every frame.
+    One {
+        name: String,
+        id: Option<AttachmentId>,
+    },
+    /// The attachment called like the frame's interface, with frames that went in.
+    ByInterface {
+        section: u64,
+        ids: Vec<Option<AttachmentId>>,
+    },
+}
+
+#[derive(Debug)]
+struct Input {
+    reader: CaptureReader,
+    feed: Feed,
+    report: InputReport,
+    /// Whether the reader stands at a frame to feed.
+    ready: bool,
+}
+
+/// The captures of a replay. Memory: one bounded buffer per capture.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    inputs: Vec<Input>,
+    /// The time that is t = 0, in nanoseconds since 1970, once known.
+    base: Option<u64>,
+    /// The time of the last frame fed, in nanoseconds since 1970.
+    last: u64,
+    /// The input whose frame was taken last; its reader still stands there.
+    taken: Option<usize>,
+}
+
+impl Inputs {
+    /// Adds a capture whose every frame comes in by the attachment called `name`.
+    pub fn add_named(&mut self, name: &str, reader: CaptureReader) {
+        let name = name.to_owned();
+        self.add(reader, Feed::One { name, id: None });
+    }
+
+    /// Adds a pcapng whose interfaces are called like the attachments to feed. Frames that it marks
+    /// as outbound are not fed, so that the output of a replay can be an input.
+    ///
+    /// # Errors
+    /// A classic pcap: it cannot name interfaces.
+    pub fn add_by_interface(&mut self, reader: CaptureReader) -> Result<(), InputError> {
+        if !reader.names_interfaces() {
+            return Err(InputError::Unnamed {
+                file: reader.file().to_owned(),
+                what: "a classic pcap does not name interfaces",
+            });
+        }
+        let (section, ids) = (0, Vec::new());
+        self.add(reader, Feed::ByInterface { section, ids });
+        Ok(())
+    }
+
+    fn add(&mut self, reader: CaptureReader, feed: Feed) {
+        let report = InputReport {
+            file: reader.file().to_owned(),
+            frames: 0,
+            snapped: 0,
+            late: 0,
+            outbound: 0,
+            error: None,
+        };
+        self.inputs.push(Input {
+            reader,
+            feed,
+            report,
+            ready: false,
+        });
+    }
+
+    /// Reads each capture up to its first frame: the earliest of these is t = 0.
+    pub fn start(&mut self) {
+        for input in &mut self.inputs {
+            input.advance();
+        }
+        self.base = self.heads().map(|(_, time)| time).min();
+        self.last = self.base.unwrap_or(0);
+    }
+
+    /// Checks every name known so far: those given, and those of interfaces described before the
+    /// first frame. To be called after [`Self::start`], when all attachments are there.
+    ///
+    /// # Errors
+    /// A name that is no attachment, or an interface without a name.
+    pub fn check(&self, lookup: Lookup<'_>) -> Result<(), InputError> {
+        for input in &self.inputs {
+            let file = || input.report.file.clone();
+            match &input.feed {
+                Feed::One { name, .. } => {
+                    lookup(name).map_err(|error| InputError::Attachment {
+                        file: file(),
+                        error,
+                    })?;
+                }
+                Feed::ByInterface { .. } => {
+                    for interface in input.reader.interfaces() {
+                        resolve(interface.name.as_deref(), file, lookup)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the time of t = 0, in nanoseconds since 1970; `None` without a frame.
+    #[must_use]
+    pub const fn base(&self) -> Option<u64> {
+        self.base
+    }
+
+    /// Moves past the frame taken last, and returns the time of the next one. May change after
+    /// [`Self::take`].
+    pub fn next_time(&mut self) -> Option<Instant> {
+        if let Some(taken) = self.taken.take() {
+            self.inputs[taken].advance();
+        }
+        let (_, time) = self.next()?;
+        let base = self.base.unwrap_or(time);
+        Some(Instant::from_nanos(time.max(self.last) - base))
+    }
+
+    /// Returns the frame whose time [`Self::next_time`] told, and its attachment. `None` when there
+    /// is none, or when no attachment is called so: that input ends with this error.
+    pub fn take(&mut self, lookup: Lookup<'_>) -> Option<(AttachmentId, &[u8])> {
+        let (index, _) = self.next()?;
+        let input = &mut self.inputs[index];
+        let id = match input.attachment(lookup) {
+            Ok(id) => id,
+            Err(error) => {
+                input.report.error = Some(error);
+                input.ready = false;
+                return None;
+            }
+        };
+        self.taken = Some(index);
+        let record = input.reader.record()?;
+        input.report.frames += 1;
+        input.report.snapped += u64::from(record.snapped);
+        input.report.late += u64::from(record.time < self.last);
+        self.last = self.last.max(record.time);
+        Some((id, record.octets))
+    }
+
+    /// Returns what became of each input, in the order in which they were added.
+    #[must_use]
+    pub fn into_reports(self) -> Vec<InputReport> {
+        self.inputs.into_iter().map(|input| input.report).collect()
+    }
+
+    /// Returns the input whose frame is next: the earliest, and of these the one added first.
+    fn next(&self) -> Option<(usize, u64)> {
+        self.heads().min_by_key(|(_, time)| *time)
+    }
+
+    fn heads(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.inputs
+            .iter()
+            .enumerate()
+            .filter(|(_, input)| input.ready)
+            .filter_map(|(index, input)| Some((index, input.reader.record()?.time)))
+    }
+}
+
+impl Input {
+    /// Moves to the next frame to feed.
+    fn advance(&mut self) {
+        let only_inbound = matches!(self.feed, Feed::ByInterface { .. });
+        self.ready = loop {
+            match self.reader.read() {
+                Ok(Some(record))
+                    if only_inbound && record.direction == Some(Direction::Outbound) =>
+                {
+                    self.report.outbound += 1;
+                }
+                Ok(record) => break record.is_some(),
+                Err(error) => {
+                    self.report.error = Some(error.into());
+                    break false;
+                }
+            }
+        };
+    }
+
+    /// Finds the attachment of the frame the reader stands at.
+    fn attachment(&mut self, lookup: Lookup<'_>) -> Result<AttachmentId, InputError> {
+        let file = || self.report.file.clone();
+        match &mut self.feed {
+            Feed::One { id: Some(id), .. } => Ok(*id),
+            Feed::One { name, id } => {
+                let found = resolve(Some(name.as_str()), file, lookup)?;
+                *id = Some(found);
+                Ok(found)
+            }
+            Feed::ByInterface { section, ids } => {
+                if *section != self.reader.section() {
+                    *section = self.reader.section();
+                    ids.clear();
+                }
+                let interfaces = self.reader.interfaces();
+                ids.resize(interfaces.len(), None);
+                let index = self.reader.record().map_or(0, |record| record.interface) as usize;
+                if let Some(id) = ids[index] {
+                    return Ok(id);
+                }
+                let found = resolve(interfaces[index].name.as_deref(), file, lookup)?;
+                ids[index] = Some(found);
+                Ok(found)
+            }
+        }
+    }
+}
+
+fn resolve(
+    name: Option<&str>,
+    file: impl Fn() -> String,
+    lookup: Lookup<'_>,
+) -> Result<AttachmentId, InputError> {
+    let Some(name) = name else {
+        return Err(InputError::Unnamed {
+            file: file(),
+            what: "an interface of it has no name",
+        });
+    };
+    lookup(name).map_err(|error| InputError::Attachment {
+        file: file(),
+        error,
+    })
+}

@@ -1,0 +1,41 @@
+//! Replay: captures in, virtual time, one capture out. The same octets on every machine and in
+//! every run.
+//!
+//! ```text
+//! Inputs ──(time, attachment, frame)──▶ Engine ──(events)──▶ Recorder ──▶ pcapng, pcap files
+//!   k-way merge of captures     script, Control, the core       │
+//!                                                               └──▶ Summary
+//! ```
+//!
+//! [`Engine`] is the whole emulated network in this process, with time as an argument; tests and
+//! simulations drive it without captures. [`Inputs`] streams captures in the order of their times.
+//! [`Recorder`] is a [`Sink`] that writes what happens.
+//!
+//! Rules of time, in order, for one instant: timers that are due, then commands of the script, then
+//! frames (those of the input named first, first). t = 0 is the end of the commands before the first
+//! `sleep`, and the time of the earliest first frame of all inputs. A frame that is older than one
+//! before it in the merged stream is taken at that one's time, and counted.
+
+mod engine;
+mod input;
+mod recorder;
+mod summary;
+
+pub use engine::{Engine, Event, Sink, Stopped};
+pub use input::{InputError, InputReport, Inputs};
+pub use recorder::{Outputs, Recorder};
+pub use summary::{
+    AttachmentSummary, BridgeSummary, CommandSummary, FdbSummary, InputSummary, Summary, Totals,
+};
+
+use crate::netdev::Network;
+use crate::switch::NetdevId;
+
+/// Returns a netdev's name, with its namespace if that is not the script's own.
+fn label(network: &Network, id: NetdevId) -> String {
+    let netdev = network.netdev(id);
+    match network.namespace_name(netdev.ns) {
+        Some(namespace) => format!("{namespace}/{}", netdev.name),
+        None => netdev.name.clone(),
+    }
+}
