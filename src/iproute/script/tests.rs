@@ -61,10 +61,10 @@ const SAME: &[&[&str]] = &[
         "ip link add name d0 type dummy",
     ],
     &[
-        "ip link add a type veth peer name b",
-        "ip link add a type veth peer b",
-        "ip link add dev a type veth peer dev b",
-        "ip link add name a type veth peer name b",
+        "ip link add va type veth peer name vb",
+        "ip link add va type veth peer vb",
+        "ip link add dev va type veth peer dev vb",
+        "ip link add name va type veth peer name vb",
     ],
     &[
         "ip link add eth0 netns h1 type veth peer name p1",
@@ -72,8 +72,8 @@ const SAME: &[&[&str]] = &[
         "ip link add netns h1 dev eth0 type veth peer name p1",
     ],
     &[
-        "ip link add a type veth peer name b netns h1",
-        "ip link add a type veth peer netns h1 name b",
+        "ip link add va type veth peer name vb netns h1",
+        "ip link add va type veth peer netns h1 name vb",
     ],
     &[
         "ip link set p1 master br0",
@@ -413,7 +413,73 @@ fn values_arrive() {
 }
 
 /// A script and the first line of its error.
-const WRONG: &[(&str, &str)] = &[];
+const WRONG: &[(&str, &str)] = &[
+    // As iproute2: a netdev called "a" must be written "dev a", for "a" abbreviates "address".
+    (
+        "ip link add a type dummy",
+        "lab.sh:1:15: \"type\": not a MAC address; expected a MAC address like 02:00:00:00:00:01",
+    ),
+    (
+        "ip link add v0 type vxlan",
+        "lab.sh:1:21: \"vxlan\": not a kind of netdev known here; expected bridge, veth or dummy",
+    ),
+    (
+        "ip link add br0",
+        "lab.sh:1:16: the command ends after \"br0\"; expected \"type\" and bridge, veth or dummy",
+    ),
+    (
+        "ip link set p1 mtu big",
+        "lab.sh:1:20: \"big\": not a number that fits; expected a number from 0 to 2147483647",
+    ),
+    (
+        "ip link set dev thisnameistoolong up",
+        "lab.sh:1:17: \"thisnameistoolong\": the name of a netdev has at most 15 octets; expected the name of a netdev, like eth0",
+    ),
+    (
+        "ip netns add a/b",
+        "lab.sh:1:14: \"a/b\": not the name of a namespace; expected a name without \"/\", at most 255 octets",
+    ),
+    (
+        "ip link add br0 type bridge mcast_snooping 1",
+        "lab.sh:1:44: \"1\": multicast snooping is not modelled, so group frames are flooded; expected 0, which is how this program behaves",
+    ),
+    (
+        "bridge link set dev p1 hairpin 1",
+        "lab.sh:1:32: \"1\": not a switch position; expected \"on\" or \"off\"",
+    ),
+    (
+        "ip link show | grep x",
+        "lab.sh:1:14: \"|\": pipes are not part of a topology script; expected \"||\", \";\" or the end of the line",
+    ),
+    (
+        "ip netns add $NS",
+        "lab.sh:1:14: \"$NS\": shell variables are not part of a topology script; expected a plain word",
+    ),
+    (
+        "NS=h1",
+        "lab.sh:1:1: \"NS=h1\": shell variables are not part of a topology script; expected a command",
+    ),
+    (
+        "ping -c 1 10.0.0.2",
+        "lab.sh:1:1: \"ping\": programs run in a namespace of the topology only; expected \"ip netns exec NAME ping\", or a command of \"ip\" or \"bridge\"",
+    ),
+    (
+        "true &&",
+        "lab.sh:1:6: \"&&\": no command after this; expected a command",
+    ),
+    (
+        "|| true",
+        "lab.sh:1:1: \"||\": no command before this; expected a command",
+    ),
+    (
+        "echo 'a",
+        "lab.sh:1:6: \"'\": this quote is never closed; expected another ' before the end of the script",
+    ),
+    (
+        "echo a > log",
+        "lab.sh:1:8: \"> log\": redirections only drop or join output here; expected \">/dev/null\", \"2>/dev/null\", \"2>&1\" or \">&2\"",
+    ),
+];
 
 #[test]
 fn errors_say_where_and_what() {
