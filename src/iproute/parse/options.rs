@@ -250,8 +250,8 @@ enum Port {
     Isolated,
     Locked,
     Mab,
-    BackupPort,
-    NobackupPort,
+    Backup,
+    NoBackup,
     McastMaxGroups,
     Hwmode,
     BridgeSelf,
@@ -283,8 +283,8 @@ const SLAVE: &Keywords<Port> = &[
     ("isolated", Prefix, Port::Isolated),
     ("locked", Prefix, Port::Locked),
     ("mab", Exact, Port::Mab),
-    ("backup_port", Prefix, Port::BackupPort),
-    ("nobackup_port", Prefix, Port::NobackupPort),
+    ("backup_port", Prefix, Port::Backup),
+    ("nobackup_port", Prefix, Port::NoBackup),
 ];
 
 /// Of `brlink_modify`, which takes no abbreviation; the last three are newer than iproute2 6.1.
@@ -309,8 +309,8 @@ const BRIDGE_LINK: &Keywords<Port> = &[
     ("isolated", Exact, Port::Isolated),
     ("locked", Exact, Port::Locked),
     ("hwmode", Exact, Port::Hwmode),
-    ("backup_port", Exact, Port::BackupPort),
-    ("nobackup_port", Exact, Port::NobackupPort),
+    ("backup_port", Exact, Port::Backup),
+    ("nobackup_port", Exact, Port::NoBackup),
     ("self", Exact, Port::BridgeSelf),
     ("master", Exact, Port::BridgeMaster),
     ("mab", Exact, Port::Mab),
@@ -434,11 +434,11 @@ fn option(options: &mut PortOptions, key: Port, args: &mut Args<'_>) -> Result<(
             options.group_fwd_mask = Some(u16_value(args)?);
             return Ok(());
         }
-        Port::BackupPort => {
+        Port::Backup => {
             options.backup_port = Some(Some(ifname(args)?));
             return Ok(());
         }
-        Port::NobackupPort => {
+        Port::NoBackup => {
             options.backup_port = Some(None);
             return Ok(());
         }

@@ -257,11 +257,7 @@ impl fmt::Display for ScriptError {
         let column = usize::try_from(self.at.column)
             .unwrap_or(usize::MAX)
             .saturating_sub(1);
-        let skip = if column > SHOWN_LINE / 2 {
-            column - SHOWN_LINE / 2
-        } else {
-            0
-        };
+        let skip = column.saturating_sub(SHOWN_LINE / 2);
         let line = shown(&self.line, skip, SHOWN_LINE);
         let left = self
             .line
