@@ -211,4 +211,6 @@ impl Control {
 }
 
 #[cfg(test)]
+mod invariants;
+#[cfg(test)]
 mod tests;
