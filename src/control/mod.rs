@@ -20,6 +20,7 @@
 
 mod apply;
 mod show;
+pub mod summary;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};

@@ -24,18 +24,4 @@ mod summary;
 pub use engine::{Engine, Event, Sink, Stopped};
 pub use input::{InputError, InputReport, Inputs};
 pub use recorder::{Outputs, Recorder};
-pub use summary::{
-    AttachmentSummary, BridgeSummary, CommandSummary, FdbSummary, InputSummary, Summary, Totals,
-};
-
-use crate::netdev::Network;
-use crate::switch::NetdevId;
-
-/// Returns a netdev's name, with its namespace if that is not the script's own.
-fn label(network: &Network, id: NetdevId) -> String {
-    let netdev = network.netdev(id);
-    match network.namespace_name(netdev.ns) {
-        Some(namespace) => format!("{namespace}/{}", netdev.name),
-        None => netdev.name.clone(),
-    }
-}
+pub use summary::{CommandSummary, InputSummary, Summary};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{CommandSummary, Event, Sink};
 use crate::attach::capture::{Direction, Endpoint, PcapSink, PcapngSink, Stats, WrittenFrame};
 use crate::control::Reply;
+use crate::control::summary::label;
 use crate::iproute::script::Item;
 use crate::netdev::{Kind, Network};
 use crate::switch::{AttachmentId, Counters, Lost, Side, Verdict};
@@ -252,7 +253,7 @@ impl Sink for Recorder {
                 }
                 if self.drops {
                     let comment = |lost: &Lost| {
-                        let name = super::label(network, lost.netdev);
+                        let name = label(network, lost.netdev);
                         let reason = lost.reason;
                         format!("lost at {name}: {reason}: {}", reason.sentence())
                     };
