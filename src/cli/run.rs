@@ -1,13 +1,16 @@
 //! `tapswitch run`: the topology for real, on TAP devices.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use serde::Serialize;
 
+use crate::control::summary::Traffic;
 use crate::iproute::script::Script;
-use crate::live::{Options, run};
+use crate::live::{Options, Outcome, run};
 
 /// Run a topology live, on TAP devices
 ///
@@ -51,6 +54,17 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The summary as JSON: what a replay's has too has the same keys.
+#[derive(Serialize)]
+struct Summary<'a> {
+    topology: String,
+    /// The script's exit status.
+    status: u8,
+    duration_ns: u64,
+    #[serde(flatten)]
+    traffic: &'a Traffic,
+}
+
 impl Args {
     pub(super) fn execute(&self) -> ExitCode {
         let script = match self.script() {
@@ -67,12 +81,36 @@ impl Args {
             quiet_stdout: self.json,
         };
         match run(&script, &options) {
-            Ok(outcome) => ExitCode::from(outcome.status),
+            Ok(outcome) => {
+                if self.summary {
+                    self.print(&outcome);
+                }
+                ExitCode::from(outcome.status)
+            }
             Err(error) => {
                 super::complain(&error.into());
                 ExitCode::FAILURE
             }
         }
+    }
+
+    fn print(&self, outcome: &Outcome) {
+        let mut out = io::stdout().lock();
+        // Nobody may be reading any more.
+        let _ = if self.json {
+            let summary = Summary {
+                topology: self.topology.display().to_string(),
+                status: outcome.status,
+                duration_ns: u64::try_from(outcome.duration.as_nanos()).unwrap_or(u64::MAX),
+                traffic: &outcome.traffic,
+            };
+            serde_json::to_writer_pretty(&mut out, &summary)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(out))
+        } else {
+            let seconds = outcome.duration.as_secs_f64();
+            write!(out, "{}", outcome.traffic).and_then(|()| writeln!(out, "time: {seconds:.3} s"))
+        };
     }
 
     fn script(&self) -> anyhow::Result<Script> {

@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,8 @@ impl std::fmt::Display for RunId {
 pub struct Names {
     file: PathBuf,
     names: Vec<(String, u64)>,
+    /// There was no place for names before this run.
+    first: bool,
 }
 
 impl Names {
@@ -83,15 +86,22 @@ impl Names {
         Self {
             file: Path::new(DIRECTORY).join(run.to_string()),
             names: Vec::new(),
+            first: false,
         }
     }
 
-    /// Notes a name before it is given, with the inode of the namespace that gets it.
+    /// Gives a namespace a name, and notes that before.
     ///
     /// # Errors
     ///
-    /// When the note cannot be written; the name must not be given then.
-    pub fn note(&mut self, name: &str, inode: u64) -> io::Result<()> {
+    /// When the note cannot be written or the name not be given: it is taken, say.
+    pub fn give(&mut self, name: &str, net: BorrowedFd<'_>) -> io::Result<()> {
+        self.first |= namespace::prepare_names()?;
+        self.note(name, namespace::inode(net)?)?;
+        namespace::add_name(net, name)
+    }
+
+    fn note(&mut self, name: &str, inode: u64) -> io::Result<()> {
         self.names.push((name.to_owned(), inode));
         fs::create_dir_all(DIRECTORY)?;
         let mut file = fs::File::create(&self.file)?;
@@ -116,6 +126,9 @@ impl Drop for Names {
             remove_if_ours(&name, inode);
         }
         remove_note(&self.file);
+        if self.first {
+            namespace::forget_names();
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use super::sandbox::{self, Sandbox};
 use super::turn::Turn;
 use super::wiring::{Clock, Link, Shared, Wiring};
 use super::worker::{Event, Handle, Outlets, Trapped};
+use crate::control::summary::Traffic;
 use crate::control::{Control, Output};
 use crate::iproute::command::{Command, LinkCommon, LinkSet, NetCommand, Verb};
 use crate::iproute::script::{Flow, Item, Script, Sink, Streams};
@@ -56,12 +57,10 @@ pub struct Options {
 pub struct Outcome {
     /// What `sh` would exit with after the script; 128 + n when signal n ended it half way.
     pub status: u8,
-    /// The network as it was in the end.
-    pub control: Control,
-    /// Everything that was counted.
-    pub counters: Counters,
+    /// What was counted, and what the bridges knew in the end.
+    pub traffic: Traffic,
     /// How long it took.
-    pub now: Instant,
+    pub duration: Duration,
 }
 
 /// Runs a script. Must be called while the process has one thread: a user namespace is to be had by
@@ -111,6 +110,8 @@ struct Live {
     workers: Vec<Handle>,
     /// For frames that control sends itself.
     turn: Turn,
+    /// How many those were.
+    originated: u64,
     events: Receiver<Event>,
     traps: Receiver<Trapped>,
     signals: Receiver<Signal>,
@@ -151,6 +152,7 @@ impl Live {
             shared,
             workers,
             turn: Turn::default(),
+            originated: 0,
             events,
             traps,
             signals,
@@ -380,6 +382,7 @@ impl Live {
                     let wiring = self.shared.wiring.load();
                     let now = self.shared.clock.jiffy();
                     self.turn.originate(&wiring, now, netdev, &octets);
+                    self.originated += 1;
                 }
             }
         }
@@ -464,15 +467,16 @@ impl Live {
     fn end(self) -> Outcome {
         let counters = self.counters();
         let now = self.now();
+        let network = self.control.network();
+        let traffic = Traffic::new(network, &self.plan, &counters, now, self.originated);
         for worker in self.workers {
             worker.stop();
         }
         leftovers::end_programs(self.run);
         Outcome {
             status: 0,
-            control: self.control,
-            counters,
-            now,
+            traffic,
+            duration: now.since_start(),
         }
     }
 }

@@ -180,7 +180,6 @@ impl Sandbox {
         let doing = || Error::doing(format!("make the network namespace {name}"));
         let net = namespace::new_net().map_err(doing())?;
         if self.host {
-            let inode = namespace::inode(&net).map_err(doing())?;
             if namespace::named_path(name).exists() {
                 return Err(Error::NameTaken {
                     what: "the network namespace",
@@ -188,8 +187,7 @@ impl Sandbox {
                     hint: ", or run it without --host",
                 });
             }
-            self.names.note(name, inode).map_err(doing())?;
-            namespace::add_name(net.as_fd(), name).map_err(doing())?;
+            self.names.give(name, net.as_fd()).map_err(doing())?;
         }
         let space = Space::open(Some(name.to_owned()), net).map_err(doing())?;
         self.spaces.insert(id, space);

@@ -88,40 +88,56 @@ pub fn named_path(name: &str) -> PathBuf {
     Path::new(NAMED).join(name)
 }
 
-/// Gives a network namespace a name, as `ip netns add` does: a bind mount in `/run/netns`.
+/// Makes `/run/netns` a place for names as `ip netns add` does, and returns whether it was none before.
 ///
 /// # Errors
 ///
-/// `EEXIST` when the name is taken, `EPERM` without `CAP_SYS_ADMIN`.
-pub fn add_name(namespace: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+/// `EPERM` without `CAP_SYS_ADMIN`.
+pub fn prepare_names() -> io::Result<bool> {
     const NONE: Option<&str> = None;
     fs::create_dir_all(NAMED)?;
-    // A namespace made here must be seen by, and removable from, every other mount namespace
-    // (netns_add): the directory becomes a shared mount of its own. Once it is one, bind again fails not.
-    if mount(
-        NONE,
-        NAMED,
-        NONE,
-        MsFlags::MS_SHARED | MsFlags::MS_REC,
-        NONE,
-    )
-    .is_err()
-    {
-        mount(
-            Some(NAMED),
-            NAMED,
-            NONE,
-            MsFlags::MS_BIND | MsFlags::MS_REC,
-            NONE,
-        )?;
+    // A namespace named here must be seen by, and removable from, every other mount namespace
+    // (netns_add): the directory becomes a shared mount of its own, once.
+    let share = || {
         mount(
             NONE,
             NAMED,
             NONE,
             MsFlags::MS_SHARED | MsFlags::MS_REC,
             NONE,
-        )?;
+        )
+    };
+    if share().is_ok() {
+        return Ok(false);
     }
+    mount(
+        Some(NAMED),
+        NAMED,
+        NONE,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        NONE,
+    )?;
+    share()?;
+    Ok(true)
+}
+
+/// Undoes [`prepare_names`], unless there are names.
+pub fn forget_names() {
+    // A mount point cannot be removed, and a directory with names in it neither: both try in vain.
+    if fs::read_dir(NAMED).is_ok_and(|mut names| names.next().is_none()) {
+        let _ = umount2(NAMED, MntFlags::empty());
+        let _ = fs::remove_dir(NAMED);
+    }
+}
+
+/// Gives a network namespace a name, as `ip netns add` does: a bind mount in `/run/netns`, which
+/// [`prepare_names`] has made ready.
+///
+/// # Errors
+///
+/// `EEXIST` when the name is taken, `EPERM` without `CAP_SYS_ADMIN`.
+pub fn add_name(namespace: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    const NONE: Option<&str> = None;
     let path = named_path(name);
     File::options().write(true).create_new(true).open(&path)?;
     let source = format!("/proc/self/fd/{}", raw(namespace));

@@ -26,6 +26,30 @@ fn three_hosts_ping_through_the_bridge() {
 }
 
 #[test]
+fn the_summary_adds_up() {
+    need!("ping");
+    let script = hosts(2) + "ip netns exec h1 ping -qc 3 -i 0.2 -W 2 10.0.0.2\n";
+    let end = Run::of(&script)
+        .args(["--exit", "--summary", "--json"])
+        .end();
+    let summary: serde_json::Value = serde_json::from_str(&end.stdout).unwrap();
+    let total = |key: &str| summary["total"][key].as_u64().unwrap();
+    assert!(total("frames_in") >= 8, "two of ARP, six of ICMP: {end:?}");
+    assert_eq!(
+        total("frames_in"),
+        total("forwarded") + total("trapped") + total("dropped")
+    );
+    assert!(
+        summary["bridges"][0]["learned"].as_u64() >= Some(2),
+        "{end:?}"
+    );
+    assert!(end.stderr.contains("3 received"), "{end:?}");
+
+    let end = Run::of(&script).args(["--exit", "--summary"]).end();
+    assert!(end.stdout.contains("bridge br0: "), "{end:?}");
+}
+
+#[test]
 fn the_far_end_has_the_netdevs_name_address_and_mtu() {
     need!("ip");
     let script = "ip netns add h1\n\
