@@ -92,7 +92,7 @@ impl Args {
             return Err(Failure::Usage(anyhow::anyhow!(message)));
         }
         let script = self.script().map_err(Failure::Usage)?;
-        let mut inputs = self.inputs().map_err(Failure::File)?;
+        let mut inputs = self.inputs()?;
         inputs.start();
         let base = inputs.base().unwrap_or(0);
 
@@ -180,19 +180,23 @@ impl Args {
         Ok(Script::parse(&name, &text)?)
     }
 
-    fn inputs(&self) -> anyhow::Result<Inputs> {
+    fn inputs(&self) -> Result<Inputs, Failure> {
         let mut inputs = Inputs::default();
         for input in &self.inputs {
             let (name, file) = split_input(input);
             let octets: Box<dyn Read> = if file == "-" {
                 Box::new(io::stdin())
             } else {
-                Box::new(File::open(file).with_context(|| format!("cannot read {file}"))?)
+                let opened = File::open(file).with_context(|| format!("cannot read {file}"));
+                Box::new(opened.map_err(Failure::File)?)
             };
-            let reader = CaptureReader::new(file, octets)?;
+            let reader =
+                CaptureReader::new(file, octets).map_err(|error| Failure::File(error.into()))?;
             match name {
                 Some(name) => inputs.add_named(name, reader),
-                None => inputs.add_by_interface(reader)?,
+                None => inputs
+                    .add_by_interface(reader)
+                    .map_err(|error| Failure::Usage(error.into()))?,
             }
         }
         Ok(inputs)

@@ -106,7 +106,7 @@ impl Pcapng {
                 kind,
                 SECTION_HEADER | INTERFACE_DESCRIPTION | PACKET | SIMPLE_PACKET | ENHANCED_PACKET
             );
-            if length % 4 != 0
+            if !length.is_multiple_of(4)
                 || (length as usize) < FRAMING
                 || looked_into && length as usize > MAX_BLOCK
             {

@@ -4,8 +4,11 @@ use super::*;
 use crate::switch::PacketType;
 use crate::wire::MacAddr;
 
-/// Reads to the end: frames as (time, interface, octets), and the error if there is one.
-fn read_all(octets: &[u8]) -> (Vec<(u64, u32, Vec<u8>)>, Option<CaptureError>) {
+/// A frame as (time, interface, octets).
+type Read = (u64, u32, Vec<u8>);
+
+/// Reads to the end: frames, and the error if there is one.
+fn read_all(octets: &[u8]) -> (Vec<Read>, Option<CaptureError>) {
     let mut frames = Vec::new();
     let mut reader =
         match CaptureReader::new("x.pcap", Box::new(std::io::Cursor::new(octets.to_vec()))) {

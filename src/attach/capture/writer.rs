@@ -21,7 +21,7 @@ use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeade
 use pcap_file::pcapng::blocks::{ENHANCED_PACKET_BLOCK, RawBlock};
 use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 
-use super::{Direction, MAX_FRAME};
+use super::Direction;
 use crate::switch::PacketType;
 use crate::wire::MacAddr;
 
@@ -41,8 +41,9 @@ impl Opt {
     const PACKET_ID: u16 = 5;
 }
 
-/// `MAX_FRAME` as a snap length.
-const SNAP_LENGTH: u32 = MAX_FRAME as u32;
+/// The snap length that files announce: [`MAX_FRAME`](super::MAX_FRAME).
+const SNAP_LENGTH: u32 = 262_144;
+const _: () = assert!(SNAP_LENGTH as usize == super::MAX_FRAME);
 
 /// What a capture tells about an attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
