@@ -107,7 +107,7 @@ fn check(control: &Control) {
                     .is_some_and(|number| bridge.port(number).is_none())
             };
             let dump = bridge.fdb.dump(Instant::ZERO, bridge.hold());
-            assert!(!dump.iter().any(|row| stray(row)), "{dump:?}");
+            assert!(!dump.iter().any(stray), "{dump:?}");
         }
     }
     // Every attachment takes a frame without panic.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::stp;
 use crate::switch::plan::PortState;
-use crate::switch::{Fdb, NetdevId, PortNo};
+use crate::switch::{Fdb, NetdevId, PortNo, PortSet};
 use crate::time::{Duration, Instant};
 use crate::wire::{MacAddr, Vid};
 
@@ -79,9 +79,9 @@ impl Bridge {
 
     /// Returns the lowest free port number (`find_portno`).
     pub(super) fn free_number(&self) -> Option<PortNo> {
-        (1..=PortNo::MAX)
-            .filter_map(PortNo::new)
-            .find(|number| self.port(*number).is_none())
+        let used: PortSet = self.ports.iter().map(|port| port.number).collect();
+        let mut numbers = (1..=PortNo::MAX).filter_map(PortNo::new);
+        numbers.find(|number| !used.contains(*number))
     }
 }
 

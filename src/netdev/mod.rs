@@ -11,8 +11,8 @@
 //!
 //! Deviations from Linux, all deliberate:
 //! - Carrier changes act at once; the kernel's link watch takes up to a second.
-//! - Namespaces behave as with `disable_ipv6 = 1`: no link-local address appears, nothing is sent
-//!   unasked, no IPv6 group is joined.
+//! - Namespaces behave as with `disable_ipv6 = 1`: no link-local address appears and nothing is sent
+//!   unasked. IPv6 addresses that a command adds are taken nevertheless.
 //! - An outside wire is up and has carrier when the script starts, as an existing NIC usually does.
 //! - A TAP has carrier as long as its wire is there: in the emulation somebody is plugged in.
 //! - Addresses that the kernel draws at random are counted up instead: `02:74:61:70:HH:LL`.
