@@ -121,13 +121,17 @@ fn kind_of(link: &LinkRecord) -> Option<&'static str> {
     link.kind.as_ref().map(super::record::KindInfo::name)
 }
 
-/// The netdevs of a namespace by ifindex (lib/ll_map.c).
+/// The netdevs of a namespace, in the order of their ifindex (lib/ll_map.c).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Links<'a>(pub(super) &'a [LinkRecord]);
 
 impl<'a> Links<'a> {
     pub(super) fn get(self, ifindex: u32) -> Option<&'a LinkRecord> {
-        self.0.iter().find(|link| link.ifindex == ifindex)
+        let at = self
+            .0
+            .binary_search_by_key(&ifindex, |link| link.ifindex)
+            .ok()?;
+        self.0.get(at)
     }
 
     /// Returns the name, `if7` for an ifindex that nobody has (`ll_index_to_name`).
