@@ -20,6 +20,8 @@
 
 mod apply;
 mod show;
+#[cfg(test)]
+mod show_tests;
 pub mod summary;
 
 use std::collections::VecDeque;

@@ -36,6 +36,9 @@ impl Show<'_> {
     pub(super) fn run(&self, command: &NetCommand) -> Result<String, Failure> {
         let format = command.format;
         Ok(match &command.verb {
+            // The directory of names is there from the first `ip netns add` on; without it nothing is
+            // printed, not even an empty array.
+            Verb::NetnsList if !self.network.had_named_namespaces() => String::new(),
             Verb::NetnsList => show::netns(&self.netns(), format),
             Verb::LinkShow(filter) => show::link(&self.links(), &self.netns(), filter, format)?,
             Verb::AddrShow(filter) => {
@@ -101,7 +104,7 @@ impl Show<'_> {
             perm_address: None,
             link: peer.map(|peer| peer.ifindex),
             link_netnsid: elsewhere.map(|peer| self.nsid(peer.ns).unwrap_or(-1)),
-            promiscuity: netdev.promiscuity,
+            promiscuity: netdev.promiscuity + u32::from(own_list_promiscuous(netdev)),
             allmulti: netdev.allmulti,
             min_mtu: mtu.min,
             max_mtu: mtu.max,
@@ -409,6 +412,12 @@ impl Show<'_> {
             }
         }
     }
+}
+
+/// Whether the kernel makes the netdev promiscuous for the unicast addresses of its own list: no kind
+/// that we have filters by them (`__dev_set_rx_mode`), and a bridge takes none.
+fn own_list_promiscuous(netdev: &Netdev) -> bool {
+    netdev.up && !netdev.unicast.is_empty()
 }
 
 /// The queueing discipline that a netdev of its kind gets when it first comes up.

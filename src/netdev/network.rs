@@ -285,6 +285,12 @@ impl Network {
             .filter_map(|(index, ns)| Some((NamespaceId(index), ns.name.as_deref()?)))
     }
 
+    /// Whether there ever was a named namespace.
+    #[must_use]
+    pub const fn had_named_namespaces(&self) -> bool {
+        self.namespaces.len() > 1
+    }
+
     /// Returns a namespace's name; `None` for the script's own.
     #[must_use]
     pub fn namespace_name(&self, ns: NamespaceId) -> Option<&str> {
