@@ -381,3 +381,67 @@ fn kind_in(plan: &Plan, ingress: AttachmentId, octets: &[u8]) -> PacketType {
         PacketType::OtherHost
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes events as short texts.
+    #[derive(Default)]
+    struct Notes(Vec<String>);
+
+    impl Sink for Notes {
+        fn event(&mut self, now: Instant, network: &Network, event: Event<'_>) -> io::Result<()> {
+            let name = |id: AttachmentId| network.attachments()[id.index()].name.clone();
+            let text = match event {
+                Event::Frame {
+                    id,
+                    ingress,
+                    verdict,
+                    ..
+                } => format!("#{id} in {} {verdict:?}", name(ingress)),
+                Event::Copy { id, egress, .. } => format!("#{id} out {}", name(egress)),
+                Event::Command { item, reply } => format!("{} -> {}", item.text, reply.status),
+            };
+            self.0.push(format!("{} {text}", now.as_nanos()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_frame_and_commands_in_the_order_of_time() {
+        let text = "ip link add br0 type bridge\nip tuntap add p1 mode tap\nip tuntap add p2 mode tap\n\
+                    ip link set p1 up master br0\nip link set p2 up master br0\nip link set br0 up\n\
+                    sleep 0.000000005\necho later 2>&1 >/dev/null\nfalse\nset -e\nfalse\necho never";
+        let script = Script::parse("lab.sh", text).unwrap();
+        let mut engine = Engine::new(&script);
+        let mut notes = Notes::default();
+        engine.run_setup(&mut notes).unwrap();
+        assert_eq!(notes.0.len(), 6, "{:?}", notes.0);
+        assert!(!engine.script_ended());
+        notes.0.clear();
+
+        let p1 = engine.network().find_attachment("p1").unwrap();
+        let frame = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1], &[0; 48]].concat();
+        engine
+            .inject(p1, &[&frame, &frame[..13]], &mut notes)
+            .unwrap();
+        engine
+            .advance_to(Instant::from_nanos(4), &mut notes)
+            .unwrap();
+        engine.finish(Duration::from_nanos(7), &mut notes).unwrap();
+        assert_eq!(
+            notes.0,
+            [
+                "0 #1 in p1 Forwarded",
+                "0 #1 out p2",
+                "0 #1 out br0",
+                "0 #2 in p1 Dropped(Runt)",
+                "5 echo later 2>&1 >/dev/null -> 0",
+            ]
+        );
+        assert_eq!(engine.now(), Instant::from_nanos(12));
+        assert_eq!(engine.stopped(), Some(Stopped(1)));
+        assert!(engine.counters().attachments.iter().all(|one| one.add_up()));
+    }
+}

@@ -286,3 +286,60 @@ fn resolve(
         error,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attach::capture::PcapSink;
+
+    fn capture(frames: &[(u64, &[u8])]) -> CaptureReader {
+        let mut sink = PcapSink::new(Vec::new()).unwrap();
+        for (time, octets) in frames {
+            sink.write(*time, octets).unwrap();
+        }
+        let file = std::io::Cursor::new(sink.into_inner());
+        CaptureReader::new("x.pcap", Box::new(file)).unwrap()
+    }
+
+    #[test]
+    fn merged_by_time_then_by_input_and_never_backwards() {
+        let mut inputs = Inputs::default();
+        inputs.add_named("0", capture(&[(100, b"a"), (120, b"b"), (110, b"c")]));
+        inputs.add_named("1", capture(&[(90, b"d"), (100, b"e"), (130, b"f")]));
+        inputs.add_named("nobody", capture(&[(95, b"g"), (96, b"h")]));
+        inputs.start();
+        assert_eq!(inputs.base(), Some(90));
+        let lookup = |name: &str| {
+            let error = AttachmentError::Unknown {
+                name: name.to_owned(),
+                known: Vec::new(),
+            };
+            name.parse().map(AttachmentId).map_err(|_| error)
+        };
+        let mut fed = Vec::new();
+        while let Some(time) = inputs.next_time() {
+            if let Some((AttachmentId(id), octets)) = inputs.take(&lookup) {
+                fed.push((time.as_nanos(), id, octets[0] as char));
+            }
+        }
+        assert_eq!(
+            fed,
+            [
+                (0, 1, 'd'),
+                (10, 0, 'a'),
+                (10, 1, 'e'),
+                (30, 0, 'b'),
+                (30, 0, 'c'),
+                (40, 1, 'f')
+            ]
+        );
+        let reports = inputs.into_reports();
+        let counts = reports.iter().map(|one| (one.frames, one.late));
+        assert_eq!(counts.collect::<Vec<_>>(), [(3, 1), (3, 0), (0, 0)]);
+        let error = reports[2].error.as_ref().unwrap().to_string();
+        assert!(
+            error.starts_with("x.pcap: no attachment is called \"nobody\""),
+            "{error}"
+        );
+    }
+}
