@@ -14,7 +14,7 @@
 //! refuses every `if_tzone` option, options without a final `opt_endofopt`, and text that is not
 //! UTF-8; takes obsolete Packet Blocks' time words in the wrong order; ignores `if_tsresol`; and says
 //! "need more octets" for some malformed options, which its read buffer answers by reading on. So
-//! [`pcapng`] reads blocks itself, over the same bounded [`Source`].
+//! blocks are read here (`pcapng.rs`), over the same bounded buffer (`source.rs`).
 //!
 //! Read first: the libpcap manual page pcap-savefile(5), then draft-ietf-opsawg-pcapng.
 
