@@ -10,6 +10,7 @@
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tapswitch::attach::capture::CaptureReader;
 use tapswitch::switch::{AttachmentId, Counters, Egress, Key, Plan, PortNo, forward};
 use tapswitch::time::Instant;
 use tapswitch::wire::MacAddr;
@@ -96,7 +97,13 @@ fn synthetic(c: &mut Criterion) {
 fn captures(c: &mut Criterion) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
     let mut group = c.benchmark_group("forward/capture");
-    for name in ["ping.pcap", "storm.pcap", "moves.pcap", "sizes.pcap"] {
+    for name in [
+        "conversation-le-us.pcap",
+        "storm.pcap",
+        "moves.pcapng",
+        "sizes.pcap",
+        "tagged.pcap",
+    ] {
         let frames = capture(&folder.join(name));
         let views: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
         let plan = common::bridge(PORTS);
@@ -109,15 +116,15 @@ fn captures(c: &mut Criterion) {
     group.finish();
 }
 
-/// The frames of a classic capture; the bench measures switching, not reading.
+/// The frames of a capture, whatever interface they were seen on; the bench measures switching, not
+/// reading.
 fn capture(path: &Path) -> Vec<Vec<u8>> {
-    let file =
-        std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut reader = pcap_file::pcap::PcapReader::new(std::io::BufReader::new(file))
-        .expect("a fixture is a capture");
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut reader = CaptureReader::new(&name, Box::new(file)).expect("a fixture is a capture");
     let mut frames = Vec::new();
-    while let Some(packet) = reader.next_packet() {
-        frames.push(packet.expect("a fixture is whole").data.into_owned());
+    while let Some(record) = reader.read().expect("a fixture is whole") {
+        frames.push(record.octets.to_vec());
     }
     frames
 }
