@@ -787,7 +787,7 @@ impl Table {
                 return Some(Hit { slot, value });
             }
             // Ends: at most three in five slots are taken, so not every bucket was passed.
-            if state % REMOVAL == 0 {
+            if state.is_multiple_of(REMOVAL) {
                 return None;
             }
             index = self.next(index);
