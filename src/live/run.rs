@@ -72,6 +72,7 @@ pub struct Outcome {
 /// program refuses is the script's business, not an error.
 pub fn run(script: &Script, options: &Options) -> Result<Outcome, Error> {
     leftovers::remove_dead();
+    process::raise_file_limit();
     if !options.host {
         sandbox::enter()?;
     }
@@ -189,7 +190,12 @@ impl Live {
         let streams = self.streams(item.streams);
         match &item.command {
             Command::Net(command) => {
-                let counters = self.counters();
+                // To ask the workers takes a while, and only statistics show what they count.
+                let counters = if command.format.statistics > 0 {
+                    self.counters()
+                } else {
+                    Counters::default()
+                };
                 let now = self.now();
                 let reply = self.control.execute(now, command, &counters);
                 write(streams.stdout, &reply.stdout);
@@ -473,6 +479,8 @@ impl Live {
             worker.stop();
         }
         leftovers::end_programs(self.run);
+        self.shared.wiring.store(Arc::default());
+        self.sandbox.close();
         Outcome {
             status: 0,
             traffic,

@@ -3,6 +3,8 @@
 //! Nothing here waits, locks, or, once the queues have grown, allocates; only a frame for control is
 //! copied. Full queues and far ends that are down lose the copy and count it.
 
+use std::io;
+
 use super::wiring::Wiring;
 use crate::attach::{Attachment, BATCH, Batch, Failure};
 use crate::switch::{AttachmentId, Counters, Egress, NetdevId, forward, originate};
@@ -40,13 +42,11 @@ impl Turn {
         from: &dyn Attachment,
     ) -> Ingress {
         self.batch.clear();
-        let ingress = match from.receive(&mut self.batch) {
+        let ingress = match receive(from, &mut self.batch) {
             Ok(false) => Ingress::More,
             Ok(true) => Ingress::Dry,
             Err(error) => match Failure::of(&error) {
-                Failure::Full => Ingress::Dry,
-                // A NIC tells once that it went down (ENETDOWN); what comes afterwards will be polled for.
-                Failure::Refused => Ingress::More,
+                Failure::Full | Failure::Refused => Ingress::Dry,
                 Failure::Gone => Ingress::Gone,
             },
         };
@@ -115,6 +115,15 @@ impl Turn {
     pub fn take_gone(&mut self) -> impl Iterator<Item = (AttachmentId, u64)> + '_ {
         self.gone.drain(..)
     }
+}
+
+/// Receives a batch. A NIC that went down says so once (ENETDOWN), in front of the frames that wait.
+fn receive(from: &dyn Attachment, batch: &mut Batch) -> io::Result<bool> {
+    from.receive(batch)
+        .or_else(|error| match Failure::of(&error) {
+            Failure::Refused => from.receive(batch),
+            Failure::Full | Failure::Gone => Err(error),
+        })
 }
 
 /// Sends the copies of a batch.

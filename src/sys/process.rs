@@ -89,6 +89,20 @@ pub fn wait_signal() -> io::Result<Signal> {
     Ok(handled().wait()?)
 }
 
+/// Lets this process open as many files as it is allowed to at most: a device takes one, a namespace two.
+pub fn raise_file_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live `rlimit`.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: as above. That it stays as it was is no failure: opening too many will be.
+        let _ = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+}
+
 /// Sends a signal to a process; it may be gone already.
 pub fn send_signal(pid: u32, signal: Signal) {
     if let Ok(pid) = i32::try_from(pid) {
