@@ -73,11 +73,9 @@ pub struct Outcome {
 pub fn run(script: &Script, options: &Options) -> Result<Outcome, Error> {
     leftovers::remove_dead();
     process::raise_file_limit();
-    if !options.host {
-        sandbox::enter()?;
-    }
+    let as_user = !options.host && sandbox::enter()?;
     let signals = listen()?;
-    let mut live = Live::start(script, options, signals)?;
+    let mut live = Live::start(script, options, as_user, signals)?;
     let result = live.script(script);
     let outcome = live.end();
     result.map(|status| Outcome { status, ..outcome })
@@ -119,11 +117,18 @@ struct Live {
     /// The signal that ends the run.
     ended_by: Option<Signal>,
     options: Options,
+    /// We are in a user namespace of our own.
+    as_user: bool,
     run: RunId,
 }
 
 impl Live {
-    fn start(script: &Script, options: &Options, signals: Receiver<Signal>) -> Result<Self, Error> {
+    fn start(
+        script: &Script,
+        options: &Options,
+        as_user: bool,
+        signals: Receiver<Signal>,
+    ) -> Result<Self, Error> {
         let outside = script.outside();
         let run = RunId::own();
         let mut control = Control::new(&outside);
@@ -159,6 +164,7 @@ impl Live {
             signals,
             ended_by: None,
             options: *options,
+            as_user,
             run,
         })
     }
@@ -455,15 +461,19 @@ impl Live {
             self.workers.len()
         );
         if !self.options.host {
-            let inside = std::iter::once(("(the script's own)", format!("/proc/{pid}/ns/net")))
-                .chain(self.sandbox.named().map(|(name, net)| {
-                    let fd = std::os::fd::AsRawFd::as_raw_fd(&net);
-                    (name, format!("/proc/{pid}/fd/{fd}"))
-                }));
-            for (name, path) in inside {
-                text += &format!(
-                    "  {name}: nsenter --user=/proc/{pid}/ns/user --preserve-credentials --net={path}\n"
-                );
+            // A namespace without a name is entered by way of this process, which holds it.
+            let user = if self.as_user {
+                format!("--user=/proc/{pid}/ns/user --preserve-credentials ")
+            } else {
+                String::new()
+            };
+            let own = ("the script's own", format!("/proc/{pid}/ns/net"));
+            let named = self.sandbox.named().map(|(name, net)| {
+                let fd = std::os::fd::AsRawFd::as_raw_fd(&net);
+                (name, format!("/proc/{pid}/fd/{fd}"))
+            });
+            for (name, path) in std::iter::once(own).chain(named) {
+                text += &format!("to enter {name}: nsenter {user}--net={path}\n");
             }
         }
         write(Sink::Stderr, &text);

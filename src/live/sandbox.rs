@@ -35,18 +35,19 @@ const LOOPBACK: u32 = 1;
 const CLOSERS: usize = 16;
 
 /// Puts the calling thread, and all threads it starts from now on, into a network namespace of its
-/// own; without the privilege for that, into a user namespace first.
+/// own; without the privilege for that, into a user namespace first, and then returns true. Only a
+/// process of one thread can get a user namespace.
 ///
 /// # Errors
 ///
 /// [`Error::NoNamespaces`].
-///
-/// # Panics
-///
-/// Never; but only a process of one thread can get a user namespace.
-pub fn enter() -> Result<(), Error> {
-    namespace::unshare_net()
-        .or_else(|net| namespace::unshare_user().map_err(|user| Error::NoNamespaces { net, user }))
+pub fn enter() -> Result<bool, Error> {
+    match namespace::unshare_net() {
+        Ok(()) => Ok(false),
+        Err(net) => namespace::unshare_user()
+            .map(|()| true)
+            .map_err(|user| Error::NoNamespaces { net, user }),
+    }
 }
 
 /// Namespaces and devices.

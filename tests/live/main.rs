@@ -122,10 +122,16 @@ fn what_is_not_understood_starts_nothing() {
 
 #[test]
 fn it_stays_until_a_signal_comes() {
-    need!();
+    need!("nsenter");
     let mut run = Run::of("ip netns add h1\nip netns exec h1 echo ready\n").start();
     run.await_line("ready");
     run.await_error("Ctrl-C");
+    let line = run.await_error("to enter h1: ");
+    let (_, command) = line.split_once(": ").unwrap();
+    let inside = std::process::Command::new("sh")
+        .args(["-c", &format!("{command} true")])
+        .status();
+    assert!(inside.unwrap().success(), "{command}");
     run.signal("INT");
     let end = run.end();
     assert_eq!(end.status, Some(0), "{end:?}");
