@@ -232,3 +232,25 @@ fn a_frame_of_the_networks_own_leaves_by_its_netdev() {
         .turn
         .originate(&bench.wiring, NOW, NetdevId(99), &bpdu);
 }
+
+#[test]
+fn a_turn_allocates_nothing_once_warm() {
+    let mut bench = Bench::new(64);
+    let flood = frame(MacAddr::BROADCAST, station(1));
+    let round = |bench: &mut Bench| {
+        for _ in 0..BATCH {
+            bench.far(1).send(&flood).unwrap();
+        }
+        bench.turn(1);
+        // The far ends receive, so that the queues have room and octets to use again.
+        for n in 1..=2 {
+            bench.turn.batch.clear();
+            bench.far[n].receive(&mut bench.turn.batch).unwrap();
+        }
+    };
+    round(&mut bench);
+    round(&mut bench);
+    let allocated = allocation_counter::measure(|| round(&mut bench));
+    assert_eq!(allocated.count_total, 0);
+    assert_eq!(bench.turn.counters.attachments[3].frames_out, 3 * 64);
+}
