@@ -355,6 +355,7 @@ impl Apply<'_> {
             options
                 .no_linklocal_learn
                 .map(BridgeOption::NoLinklocalLearn),
+            options.mcast_snooping.map(BridgeOption::McastSnooping),
             options.fdb_max_learned.map(BridgeOption::FdbMaxLearned),
         ];
         for step in steps.into_iter().flatten() {

@@ -183,7 +183,7 @@ impl Show<'_> {
             group_fwd_mask: bridge.group_fwd_mask,
             group_addr: info.group_address,
             no_linklocal_learn: bridge.no_linklocal_learn,
-            mcast_snooping: false,
+            mcast_snooping: bridge.mcast_snooping,
         }
     }
 

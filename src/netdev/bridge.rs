@@ -23,6 +23,9 @@ pub struct Bridge {
     pub group_fwd_mask: u16,
     /// `no_linklocal_learn`.
     pub no_linklocal_learn: bool,
+    /// `mcast_snooping`, the kernel's default until a command switches it off. Shown; groups are
+    /// flooded either way, as the kernel does with snooping on until it hears a querier.
+    pub mcast_snooping: bool,
     /// `fdb_max_learned`; 0 for the default bound.
     pub fdb_max_learned: u32,
     /// A command chose the MTU, so it no longer follows the ports.
@@ -41,6 +44,7 @@ impl Bridge {
             tree: stp::Bridge::new(MacAddr::ZERO),
             group_fwd_mask: 0,
             no_linklocal_learn: false,
+            mcast_snooping: true,
             fdb_max_learned: 0,
             mtu_set: false,
             carrier: None,

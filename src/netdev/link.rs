@@ -553,6 +553,7 @@ impl Network {
                 bridge.tree.set_group_address(mac);
             }
             BridgeOption::NoLinklocalLearn(on) => bridge.no_linklocal_learn = on,
+            BridgeOption::McastSnooping(on) => bridge.mcast_snooping = on,
             BridgeOption::FdbMaxLearned(max) => {
                 bridge.fdb_max_learned = max;
                 bridge.fdb.set_max_learned(max);
@@ -588,6 +589,8 @@ pub enum BridgeOption {
     GroupAddress(MacAddr),
     /// `no_linklocal_learn`.
     NoLinklocalLearn(bool),
+    /// `mcast_snooping`.
+    McastSnooping(bool),
     /// `fdb_max_learned`; 0 for the default bound.
     FdbMaxLearned(u32),
     /// `fdb_flush`: everything that is not static.

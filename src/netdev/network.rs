@@ -615,7 +615,7 @@ impl Network {
     }
 }
 
-/// How much was there at some point; see [`Network::mark`].
+/// How much was there at some point; see `Network::mark`.
 #[derive(Debug)]
 pub struct Mark {
     netdevs: usize,

@@ -1,7 +1,7 @@
 //! The bridge: a frame's way through it, from top to bottom.
 //!
-//! [`receive`] is a frame that came in by a port (`br_handle_frame`, `br_handle_frame_finish`);
-//! [`transmit`] one that the bridge's own stack sends (`br_dev_xmit`). The order of the steps is the
+//! `receive` is a frame that came in by a port (`br_handle_frame`, `br_handle_frame_finish`);
+//! `transmit` one that the bridge's own stack sends (`br_dev_xmit`). The order of the steps is the
 //! kernel's: screen, then the port's state, then admission and learning (after screening, so that
 //! nothing is learned from a frame that had no right to be here), then selection.
 //!
