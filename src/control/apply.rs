@@ -10,8 +10,9 @@ use crate::iproute::command::{
     LinkSet, LinkSetKind, NetCommand, PortOptions, Verb,
 };
 use crate::netdev::bridge::PortFlags;
+use crate::netdev::bridge_options::BridgeOption;
 use crate::netdev::fdb::{Addition, FlushFilter, Lifetime};
-use crate::netdev::link::{BridgeOption, NewLink, not_a_bridge};
+use crate::netdev::link::{NewLink, not_a_bridge};
 use crate::netdev::{Address, Errno, Kind, NamespaceId, NetdevId, Network, Refusal};
 use crate::switch::Counters;
 use crate::time::{Duration, Instant};

@@ -19,6 +19,7 @@
 
 pub mod address;
 pub mod bridge;
+pub mod bridge_options;
 pub mod compile;
 pub mod fdb;
 pub mod link;

@@ -1,0 +1,102 @@
+//! The options of a bridge (`br_changelink`), one at a time.
+
+use super::link::not_a_bridge;
+use super::{Errno, Network, Refusal};
+use crate::stp;
+use crate::switch::NetdevId;
+use crate::time::{Duration, Instant};
+use crate::wire::MacAddr;
+
+/// One option of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BridgeOption {
+    /// `forward_delay`.
+    ForwardDelay(Duration),
+    /// `hello_time`.
+    HelloTime(Duration),
+    /// `max_age`.
+    MaxAge(Duration),
+    /// `ageing_time`.
+    AgeingTime(Duration),
+    /// `stp_state`.
+    Stp(bool),
+    /// `priority`.
+    Priority(u16),
+    /// `group_fwd_mask`.
+    GroupFwdMask(u16),
+    /// `group_address`.
+    GroupAddress(MacAddr),
+    /// `no_linklocal_learn`.
+    NoLinklocalLearn(bool),
+    /// `mcast_snooping`.
+    McastSnooping(bool),
+    /// `fdb_max_learned`; 0 for the default bound.
+    FdbMaxLearned(u32),
+    /// `fdb_flush`: everything that is not static.
+    FdbFlush,
+}
+
+impl Network {
+    /// Sets one option of a bridge (`br_changelink`, one step of it).
+    ///
+    /// # Errors
+    /// `ERANGE` or `EINVAL` as the kernel gives them; `EOPNOTSUPP` if the netdev is no bridge.
+    pub fn set_bridge_option(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        option: BridgeOption,
+    ) -> Result<(), Refusal> {
+        let Some(bridge) = self.bridge_mut(id) else {
+            return Err(not_a_bridge(&self.netdev(id).name));
+        };
+        let range = |refused: stp::Refused| Refusal::new(Errno::Range, refused.to_string());
+        match option {
+            BridgeOption::ForwardDelay(delay) => {
+                bridge.tree.set_forward_delay(delay).map_err(range)?;
+            }
+            BridgeOption::HelloTime(time) => bridge.tree.set_hello_time(time).map_err(range)?,
+            BridgeOption::MaxAge(age) => bridge.tree.set_max_age(age).map_err(range)?,
+            BridgeOption::AgeingTime(time) => bridge.tree.set_ageing_time(time),
+            BridgeOption::Stp(on) => {
+                self.with_tree(now, id, on, |tree| tree.set_stp(now, on));
+                self.touch();
+                return Ok(());
+            }
+            BridgeOption::Priority(priority) => {
+                self.with_tree(now, id, true, |tree| tree.set_priority(now, priority));
+                return Ok(());
+            }
+            BridgeOption::GroupFwdMask(mask) => {
+                if mask & 0b111 != 0 {
+                    return Err(Refusal::new(
+                        Errno::Invalid,
+                        "bits 0 to 2 (BPDUs, pause, LACP) cannot be let through bridge-wide; a port's own group_fwd_mask refuses only bit 1",
+                    ));
+                }
+                bridge.group_fwd_mask = mask;
+            }
+            BridgeOption::GroupAddress(mac) => {
+                if mac.reserved().is_none_or(|last| (1..=3).contains(&last)) {
+                    return Err(Refusal::new(
+                        Errno::Invalid,
+                        "the group address is 01:80:c2:00:00:0X, where X is not 1, 2 or 3",
+                    ));
+                }
+                bridge.tree.set_group_address(mac);
+            }
+            BridgeOption::NoLinklocalLearn(on) => bridge.no_linklocal_learn = on,
+            BridgeOption::McastSnooping(on) => bridge.mcast_snooping = on,
+            BridgeOption::FdbMaxLearned(max) => {
+                bridge.fdb_max_learned = max;
+                bridge.fdb.set_max_learned(max);
+            }
+            BridgeOption::FdbFlush => {
+                bridge.fdb.flush(|_, entry| !entry.flags.fixed);
+            }
+        }
+        self.with_tree(now, id, false, |_| ());
+        self.touch();
+        Ok(())
+    }
+}
