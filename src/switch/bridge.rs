@@ -169,6 +169,9 @@ fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge:
 fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo) {
     let key = Key::untagged(walk.header.source);
     let outcome = walk.view(index).learn(key, number);
+    if outcome == Learn::Known {
+        return;
+    }
     let counters = &mut walk.counters.bridges[bridge.netdev.index()];
     match outcome {
         Learn::Known | Learn::Local | Learn::Off => {}
@@ -262,7 +265,10 @@ fn flood(
     };
     let barred = from.map_or(&PortSet::EMPTY, |from| &from.barred);
     let mut any = false;
-    for target in set.difference(barred).filter_map(|to| port(bridge, to)) {
+    for target in set
+        .difference(barred, bridge.ports.len())
+        .filter_map(|to| port(bridge, to))
+    {
         any = true;
         leave_by(walk, target, transit);
     }

@@ -61,8 +61,6 @@ pub struct Egress {
     lost: Vec<Lost>,
     traps: Vec<Trap>,
     pending: VecDeque<(NetdevId, Transit)>,
-    /// By frame of the batch: its header, `None` where it is too short for one.
-    headers: Vec<Option<Header>>,
 }
 
 impl Egress {
@@ -116,11 +114,19 @@ pub fn forward(
     egress: &mut Egress,
 ) {
     let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
-    walk.read_headers(ingress, frames);
-    for (index, octets) in (0u32..).zip(frames) {
-        let verdict = walk.run(ingress, index, octets.len());
-        walk.egress.verdicts.push(verdict);
+    if frames.len() > 1 {
+        walk.prefetch(ingress, frames);
     }
+    let mut total = 0;
+    let mut verdicts = std::mem::take(&mut walk.egress.verdicts);
+    verdicts.extend((0u32..).zip(frames).map(|(index, octets)| {
+        total += octets.len() as u64;
+        walk.run(ingress, index, octets)
+    }));
+    walk.egress.verdicts = verdicts;
+    let counters = &mut walk.counters.attachments[ingress.index()];
+    counters.frames_in += frames.len() as u64;
+    counters.octets_in += total;
 }
 
 /// Sends a frame of a netdev's own (a BPDU) out of its wire side: over the veth pair to whatever
@@ -245,34 +251,28 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads every header of a batch, and starts the cache misses of all before the first frame needs
-    /// its entries.
-    fn read_headers(&mut self, ingress: AttachmentId, frames: &[&[u8]]) {
-        let mut headers = std::mem::take(&mut self.egress.headers);
-        headers.clear();
-        headers.extend(frames.iter().map(|octets| Header::parse(octets)));
-        if let Some(bridge) = first_bridge(self.plan, ingress)
-            && frames.len() > 1
+    /// Starts the cache misses of a whole batch before the first frame needs its entries.
+    fn prefetch(&mut self, ingress: AttachmentId, frames: &[&[u8]]) {
+        let Some(bridge) = first_bridge(self.plan, ingress) else {
+            return;
+        };
+        let view = self.view(bridge);
+        for frame in frames
+            .iter()
+            .filter_map(|octets| Ethernet::parse(octets).ok())
         {
-            let view = self.view(bridge);
-            for header in headers.iter().flatten() {
-                view.prefetch(Key::untagged(header.source));
-                view.prefetch(Key::untagged(header.destination));
-            }
+            view.prefetch(Key::untagged(frame.source()));
+            view.prefetch(Key::untagged(frame.destination()));
         }
-        self.egress.headers = headers;
     }
 
     /// Takes one frame from its ingress attachment to its verdict.
-    fn run(&mut self, ingress: AttachmentId, index: u32, len: usize) -> Verdict {
+    #[inline(always)]
+    fn run(&mut self, ingress: AttachmentId, index: u32, octets: &[u8]) -> Verdict {
         self.frame = index;
-        self.len = len;
+        self.len = octets.len();
         (self.copies, self.trapped, self.refused) = (0, false, None);
-        let counters = &mut self.counters.attachments[ingress.index()];
-        counters.frames_in += 1;
-        counters.octets_in += len as u64;
-
-        self.enter(ingress);
+        self.enter(ingress, octets);
         self.drain();
 
         let verdict = if self.trapped {
@@ -302,9 +302,9 @@ impl<'a> Walk<'a> {
     }
 
     /// From the attachment to the first `receive` or `transmit`.
-    #[inline]
-    fn enter(&mut self, ingress: AttachmentId) {
-        let Some(header) = self.egress.headers[self.frame as usize] else {
+    #[inline(always)]
+    fn enter(&mut self, ingress: AttachmentId, octets: &[u8]) {
+        let Some(header) = Header::parse(octets) else {
             return self.refuse(DropReason::Runt);
         };
         self.header = header;

@@ -106,27 +106,32 @@ impl PortSet {
         self.0[port.index() / 64] & (1 << (port.index() % 64)) != 0
     }
 
-    /// Iterates over the ports in `self` that are not in `other`, lowest number first, without
-    /// materialising the difference.
+    /// Iterates over the ports below `end` in `self` that are not in `other`, lowest number first,
+    /// without materialising the difference. A bridge's `ports.len()` is its `end`: most sets are a
+    /// word long.
     #[inline]
-    pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = PortNo> + use<'a> {
-        (0u16..)
-            .zip(self.0.iter().zip(&other.0))
-            .flat_map(|(word, (mine, theirs))| {
-                let mut bits = mine & !theirs;
-                std::iter::from_fn(move || {
-                    let bit = u16::try_from(bits.trailing_zeros())
-                        .ok()
-                        .filter(|bit| *bit < 64)?;
-                    bits &= bits - 1;
-                    PortNo::new(word * 64 + bit)
-                })
+    pub fn difference<'a>(
+        &'a self,
+        other: &'a Self,
+        end: usize,
+    ) -> impl Iterator<Item = PortNo> + use<'a> {
+        let words = end.div_ceil(64).min(Self::WORDS);
+        let mine = self.0[..words].iter().zip(&other.0[..words]);
+        (0u16..).zip(mine).flat_map(|(word, (mine, theirs))| {
+            let mut bits = mine & !theirs;
+            std::iter::from_fn(move || {
+                let bit = u16::try_from(bits.trailing_zeros())
+                    .ok()
+                    .filter(|bit| *bit < 64)?;
+                bits &= bits - 1;
+                PortNo::new(word * 64 + bit)
             })
+        })
     }
 
     /// Iterates over the ports of the set, lowest number first.
     pub fn iter(&self) -> impl Iterator<Item = PortNo> + use<'_> {
-        self.difference(&Self::EMPTY)
+        self.difference(&Self::EMPTY, usize::MAX)
     }
 }
 
@@ -334,7 +339,9 @@ mod tests {
         barred.insert(port(64));
         barred.insert(port(2));
         assert_eq!(
-            set.difference(&barred).map(PortNo::get).collect::<Vec<_>>(),
+            set.difference(&barred, usize::MAX)
+                .map(PortNo::get)
+                .collect::<Vec<_>>(),
             [1, 63, 1023]
         );
         assert!(set.contains(port(63)) && !set.contains(port(62)));

@@ -293,7 +293,7 @@ impl Fdb {
         ) {
             (Edit::Keep, _) | (Edit::Remove, None) => Ok(()),
             (Edit::Remove, Some(hit)) => {
-                self.remove(&mut writer, &table, key, hit);
+                self.remove(&mut writer, &table, key, hit.slot, hit.value);
                 Ok(())
             }
             (Edit::Put(entry), Some(hit)) => {
@@ -315,7 +315,7 @@ impl Fdb {
         let mut count = 0;
         for (slot, key, value) in table.iter() {
             if doomed(key, table.entry(slot, value)) {
-                self.remove(&mut writer, &table, key, Hit { slot, value });
+                self.remove(&mut writer, &table, key, slot, value);
                 count += 1;
             }
         }
@@ -373,7 +373,7 @@ impl Fdb {
         if hit.value.expired(Ticks::at(now), Span::of(hold)) {
             // The kernel would have collected it at its deadline, so this one is newly learned, and
             // subject to the bound.
-            self.remove(&mut writer, &table, key, hit);
+            self.remove(&mut writer, &table, key, hit.slot, hit.value);
             drop(table);
             return self.insert_learned(&mut writer, now, hold, key, fresh);
         }
@@ -431,7 +431,7 @@ impl Fdb {
         let mut count = 0;
         for (slot, key, value) in table.iter() {
             if value.expired(now, hold) {
-                self.remove(writer, &table, key, Hit { slot, value });
+                self.remove(writer, &table, key, slot, value);
                 count += 1;
             }
         }
@@ -457,10 +457,10 @@ impl Fdb {
         Ok(())
     }
 
-    fn remove(&self, writer: &mut Writer, table: &Table, key: Key, hit: Hit) {
-        table.vacate(key, hit.slot);
+    fn remove(&self, writer: &mut Writer, table: &Table, key: Key, slot: Slot, value: Value) {
+        table.vacate(key, slot);
         writer.len -= 1;
-        self.recount(hit.value.flags(), None);
+        self.recount(value.flags(), None);
     }
 
     fn recount(&self, before: Flags, after: Option<Flags>) {
@@ -493,7 +493,11 @@ impl View<'_> {
         if self.span.0 == 0 {
             return Learn::Off;
         }
-        if let Some(Hit { slot, value }) = self.table.find(key)
+        if let Some(Hit {
+            bucket,
+            slot,
+            value,
+        }) = self.table.find(key)
             && !value.expired(self.ticks, self.span)
         {
             if value.is_local() {
@@ -503,7 +507,7 @@ impl View<'_> {
                 // Shared lines must not be written per frame: only a changed time is stored. Losing the
                 // race against another writer loses at most one refresh.
                 if value.updated() != self.ticks {
-                    _ = self.table.value(slot).compare_exchange(
+                    _ = bucket.values[slot.position].compare_exchange(
                         value.0,
                         value.refreshed(self.ticks).0,
                         Ordering::Relaxed,
@@ -528,12 +532,16 @@ impl View<'_> {
     #[inline(always)]
     #[must_use]
     pub fn lookup(&self, key: Key) -> Option<Target> {
-        let Hit { slot, value } = self.table.find(key)?;
+        let Hit {
+            bucket,
+            slot,
+            value,
+        } = self.table.find(key)?;
         if value.expired(self.ticks, self.span) {
             return None;
         }
         if !value.is_local() {
-            let used = self.table.used(slot);
+            let used = &bucket.used[slot.position];
             if used.load(Ordering::Relaxed) != self.centis {
                 used.store(self.centis, Ordering::Relaxed);
             }
@@ -695,8 +703,10 @@ struct Slot {
     position: usize,
 }
 
+/// What a search found.
 #[derive(Clone, Copy)]
-struct Hit {
+struct Hit<'a> {
+    bucket: &'a Bucket,
     slot: Slot,
     value: Value,
 }
@@ -725,14 +735,13 @@ impl Table {
         self.buckets.len() * SLOTS
     }
 
-    /// The bucket a key belongs to: a multiplication by the odd seed, folded, the highest bits of it.
+    /// The bucket a key belongs to: the highest bits of a product with a random odd number, which is a
+    /// universal hash (Dietzfelbinger et al. 1997): whoever does not know the number finds no two keys
+    /// that share a bucket more often than chance.
     #[inline(always)]
     fn home(&self, key: Key) -> usize {
-        let product = u128::from(key.0 ^ self.seed) * u128::from(self.seed);
-        #[allow(clippy::cast_possible_truncation)] // both halves are wanted
-        let folded = (product >> 64) as u64 ^ product as u64;
         #[allow(clippy::cast_possible_truncation)] // fewer than 2^32 buckets
-        let index = (folded >> self.shift) as usize;
+        let index = (key.0.wrapping_mul(self.seed) >> self.shift) as usize;
         index
     }
 
@@ -763,7 +772,7 @@ impl Table {
 
     /// Finds a key. In a table at most 60 % full it looks into 1.1 buckets on average.
     #[inline(always)]
-    fn find(&self, key: Key) -> Option<Hit> {
+    fn find(&self, key: Key) -> Option<Hit<'_>> {
         let mut index = self.home(key);
         loop {
             let bucket = &self.buckets[index];
@@ -784,7 +793,11 @@ impl Table {
                     bucket: index,
                     position,
                 };
-                return Some(Hit { slot, value });
+                return Some(Hit {
+                    bucket,
+                    slot,
+                    value,
+                });
             }
             // Ends: at most three in five slots are taken, so not every bucket was passed.
             if state.is_multiple_of(REMOVAL) {
