@@ -1,0 +1,140 @@
+//! Both sides' records, step by step.
+
+use serde_json::Value;
+
+use crate::record::{Answer, Record};
+use crate::scenario::{Scenario, Step};
+use crate::{oracle, ours};
+
+/// Fields of show commands that say nothing about the bridge, and why they may differ.
+const MASKED: &[(&str, &str)] = &[
+    (
+        "qdisc",
+        "the default queueing discipline is the distribution's choice",
+    ),
+    (
+        "vlan",
+        "rows per VLAN exist only where the kernel filters VLANs; left out whole",
+    ),
+];
+
+/// Rows of a netdev's own list for IPv6's all-nodes group are left out: they come and go with the
+/// stack's IPv6, which leaves a netdev whose MTU falls below 1280.
+const IPV6_GROUP: &str = "33:33:00:00:00:01";
+
+/// The first step at which the sides differ.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference {
+    /// Its number.
+    pub(crate) step: usize,
+    /// The step, the kernel's answer, ours.
+    pub(crate) text: String,
+}
+
+/// Plays a scenario on both sides. Returns the kernel's record and the first difference. Steps from
+/// the first device on that this kernel was built without are not compared.
+pub(crate) fn both(scenario: &Scenario) -> (Record, Option<Difference>) {
+    let play = |slowly| {
+        let kernel = oracle::play(scenario, slowly)
+            .unwrap_or_else(|error| panic!("the kernel's side: {error}\n{scenario}"));
+        let ours = ours::play(scenario, &kernel.times);
+        let difference = first_difference(scenario, &kernel, &ours);
+        (kernel, difference)
+    };
+    match play(false) {
+        // Under load a copy may come late. A difference is one that shows with time to spare, too.
+        (_, Some(_)) => play(true),
+        same => same,
+    }
+}
+
+fn first_difference(scenario: &Scenario, kernel: &Record, ours: &Record) -> Option<Difference> {
+    (0..comparable(kernel)).find_map(|step| {
+        let (theirs, mine) = match &scenario.steps[step] {
+            Step::Frame { .. } if kernel.copies[&step] != ours.copies[&step] => (
+                format!("{:#?}", kernel.copies[&step]),
+                format!("{:#?}", ours.copies[&step]),
+            ),
+            Step::Command(_) => {
+                let (theirs, mine) = (
+                    essence(&kernel.answers[&step]),
+                    essence(&ours.answers[&step]),
+                );
+                (theirs != mine).then_some((theirs, mine))?
+            }
+            _ => return None,
+        };
+        Some(Difference {
+            step,
+            text: format!(
+                "{}: step {step} `{}`\n  kernel: {theirs}\n  ours:   {mine}",
+                scenario.name, scenario.lines[step]
+            ),
+        })
+    })
+}
+
+/// Returns how many steps of a record mean something: those before the first device that the kernel
+/// does not have.
+pub(crate) fn comparable(kernel: &Record) -> usize {
+    let unknown = |answer: &Answer| answer.stderr.contains("Unknown device type");
+    let first = kernel.answers.iter().find(|(_, answer)| unknown(answer));
+    first.map_or(kernel.times.len(), |(step, _)| *step)
+}
+
+/// What must be equal in an answer: status, the kernel's words (the first line of standard error; ours
+/// explains in a second one), and the output, as rows in no particular order if it is JSON.
+fn essence(answer: &Answer) -> String {
+    let words = answer.stderr.lines().next().unwrap_or_default();
+    let output = match serde_json::from_str(&answer.stdout) {
+        Ok(Value::Array(rows)) => {
+            let mut rows: Vec<String> = rows.into_iter().filter_map(row).collect();
+            rows.sort();
+            rows.join("\n          ")
+        }
+        _ => answer.stdout.trim_end().to_owned(),
+    };
+    format!("status {}, {words:?}\n          {output}", answer.status)
+}
+
+fn row(mut row: Value) -> Option<String> {
+    let fields = row.as_object_mut()?;
+    if fields.contains_key("vlan") || fields.get("mac").is_some_and(|mac| mac == IPV6_GROUP) {
+        return None;
+    }
+    for (field, _) in MASKED {
+        fields.shift_remove(*field);
+    }
+    Some(row.to_string())
+}
+
+/// Makes a failing scenario shorter: nothing after the difference, and none of the steps without
+/// which it still fails. Stops after `attempts` plays.
+pub(crate) fn shorten(
+    scenario: &Scenario,
+    difference: Difference,
+    attempts: usize,
+) -> (Scenario, Difference) {
+    let (mut scenario, mut difference) = (scenario.prefix(difference.step), difference);
+    let mut left = attempts;
+    let mut chunk = (scenario.steps.len() / 2).max(1);
+    loop {
+        let mut start = 0;
+        while start + 1 < scenario.steps.len() && left > 0 {
+            let end = (start + chunk).min(scenario.steps.len() - 1);
+            let shorter = scenario.without(start..end);
+            left -= 1;
+            match both(&shorter).1 {
+                Some(found) => {
+                    scenario = shorter.prefix(found.step);
+                    difference = found;
+                }
+                None => start = end,
+            }
+        }
+        if chunk == 1 || left == 0 {
+            return (scenario, difference);
+        }
+        chunk /= 2;
+    }
+}

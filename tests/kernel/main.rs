@@ -1,0 +1,168 @@
+//! The same script and the same frames through the real kernel and through this program, frame by
+//! frame.
+//!
+//! Needs root, network namespaces and iproute2; skips with the reason where they are missing, and
+//! fails instead where `TAPSWITCH_REQUIRE_PRIVILEGED=1` says that they must be there. `tools/kernel-diff`
+//! runs more random frames, or one scenario from a file; `tools/full-kernel` runs the suite under a
+//! distribution's kernel.
+
+mod acceptance;
+mod behaviours;
+mod cases;
+mod compare;
+mod differences;
+mod oracle;
+mod ours;
+mod random;
+mod record;
+mod refusals;
+mod scenario;
+mod sys;
+mod topologies;
+
+use std::env;
+use std::fmt::Write;
+use std::fs;
+use std::sync::LazyLock;
+
+use cases::Case;
+use scenario::Scenario;
+
+/// Why the kernel's side cannot run here, if so; found out once.
+static UNAVAILABLE: LazyLock<Option<String>> = LazyLock::new(oracle::unavailable);
+
+/// Whether the suite can run; prints why not.
+fn available() -> bool {
+    let Some(why) = UNAVAILABLE.as_deref() else {
+        return true;
+    };
+    assert!(
+        env::var_os("TAPSWITCH_REQUIRE_PRIVILEGED").is_none(),
+        "cannot compare with the kernel: {why}"
+    );
+    eprintln!("skipped: cannot compare with the kernel: {why}");
+    false
+}
+
+/// Plays cases on both sides; the kernel must do what they say, and we what the kernel does.
+fn check(cases: &[Case]) {
+    if !available() {
+        return;
+    }
+    let mut report = String::new();
+    for case in cases {
+        let (kernel, difference) = compare::both(&case.scenario());
+        for wrong in case.check(&kernel) {
+            let _ = writeln!(report, "the kernel does something else: {wrong}");
+        }
+        if let Some(difference) = difference {
+            let _ = writeln!(report, "{}", difference.text);
+        }
+    }
+    assert!(report.is_empty(), "\n{report}");
+}
+
+#[test]
+fn acceptance_table() {
+    check(acceptance::CASES);
+}
+
+#[test]
+fn behaviours_fdb() {
+    check(behaviours::FDB);
+}
+
+#[test]
+fn behaviours_port_states() {
+    check(behaviours::STATES);
+}
+
+#[test]
+fn behaviours_port_flags() {
+    check(behaviours::FLAGS);
+}
+
+#[test]
+fn behaviours_link_local_and_sizes() {
+    check(behaviours::LINK_LOCAL_AND_SIZES);
+}
+
+#[test]
+fn topologies_of_several_devices() {
+    check(topologies::CASES);
+}
+
+#[test]
+fn refused_commands() {
+    check(refusals::CASES);
+}
+
+#[test]
+fn known_differences_are_still_there() {
+    if !available() {
+        return;
+    }
+    for known in differences::KNOWN {
+        let scenario = Scenario::new(known.reason, known.scenario);
+        assert!(
+            compare::both(&scenario).1.is_some(),
+            "no longer a difference: {}",
+            known.reason
+        );
+    }
+}
+
+/// Random scenarios until `frames` frames have passed both sides.
+fn compare_random(seed: u64, frames: usize) {
+    let (mut done, mut number) = (0, 0);
+    while done < frames {
+        let scenario = random::scenario(seed, number, 150.min(frames - done));
+        if let Some(difference) = compare::both(&scenario).1 {
+            let (shortest, difference) = compare::shorten(&scenario, difference, 150);
+            panic!("\n{}\n\n{shortest}", difference.text);
+        }
+        done += scenario.frames();
+        number += 1;
+    }
+    println!("seed {seed}: {done} frames in {number} scenarios, no difference");
+}
+
+fn setting(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    let parsed = value.parse();
+    Some(parsed.unwrap_or_else(|_| panic!("{name}={value}: a number expected")))
+}
+
+#[test]
+fn random_frames() {
+    if available() {
+        let frames = setting("TAPSWITCH_KERNEL_FRAMES").unwrap_or(2_000);
+        let seed = setting("TAPSWITCH_KERNEL_SEED").unwrap_or(1);
+        compare_random(seed, usize::try_from(frames).expect("frames fit"));
+    }
+}
+
+/// Plays the file that `TAPSWITCH_KERNEL_SCENARIO` names and prints what the kernel did.
+#[test]
+fn scenario_from_file() {
+    let Some(path) = env::var_os("TAPSWITCH_KERNEL_SCENARIO") else {
+        return;
+    };
+    assert!(UNAVAILABLE.is_none(), "cannot run: {:?}", *UNAVAILABLE);
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let scenario = Scenario::new(path.to_string_lossy(), &text);
+    let (kernel, difference) = compare::both(&scenario);
+    for (step, line) in scenario.lines.iter().enumerate() {
+        println!("{line}");
+        if let Some(answer) = kernel.answers.get(&step) {
+            print!("{}{}", answer.stdout, answer.stderr);
+        }
+        for copy in kernel.copies.get(&step).into_iter().flatten() {
+            println!("    {copy:?}");
+        }
+    }
+    if let Some(difference) = difference {
+        panic!("\n{}", difference.text);
+    }
+}

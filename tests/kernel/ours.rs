@@ -1,0 +1,110 @@
+//! Our side: parse, apply and forward in process, at the times at which the kernel was given each step.
+
+use std::time::Duration;
+
+use tapswitch::control::{Control, Output};
+use tapswitch::iproute::command::Command;
+use tapswitch::iproute::script::Script;
+use tapswitch::switch::{AttachmentId, Counters, Egress, PacketType, Side, forward};
+use tapswitch::time::Instant;
+
+use crate::record::{Answer, Copy, Record};
+use crate::scenario::{Scenario, Step};
+
+/// Plays a scenario; step N happens at `times[N]`.
+pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
+    let mut ours = Ours::default();
+    for (number, (step, time)) in scenario.steps.iter().zip(times).enumerate() {
+        // The kernel's clock was not zero either when the first entry was made.
+        let now = Instant::from_secs(1) + *time;
+        ours.catch_up(now);
+        match step {
+            Step::Command(command) => {
+                let answer = ours.command(now, command);
+                ours.record.answers.insert(number, answer);
+            }
+            Step::Frame { at, octets } => {
+                let copies = ours.frame(now, at, octets);
+                ours.record.copies.insert(number, copies);
+            }
+            Step::Wait(_) => {}
+            Step::Carrier(tap, up) => {
+                if let Ok(tap) = ours.control.network().find_attachment(tap) {
+                    ours.control.set_carrier(now, tap, *up);
+                }
+            }
+        }
+        // What the bridge itself sends is no answer to a frame; the kernel's side leaves it out too.
+        while let Some(Output::Plan(_) | Output::Transmit(..)) = ours.control.poll_output() {}
+    }
+    ours.record
+}
+
+#[derive(Default)]
+struct Ours {
+    control: Control,
+    counters: Counters,
+    egress: Egress,
+    record: Record,
+}
+
+impl Ours {
+    fn catch_up(&mut self, now: Instant) {
+        while let Some(due) = self.control.poll_timeout().filter(|due| *due <= now) {
+            self.control.handle_timeout(due);
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: &str) -> Answer {
+        let script = Script::parse("scenario", command).unwrap_or_else(|error| panic!("{error}"));
+        let [item] = script.items() else {
+            panic!("`{command}` is not one command");
+        };
+        let Command::Net(net) = &item.command else {
+            panic!("`{command}` is not an ip or bridge command");
+        };
+        let reply = self.control.execute(now, net, &self.counters);
+        Answer {
+            status: i32::from(reply.status),
+            stdout: reply.stdout,
+            stderr: reply.stderr,
+        }
+    }
+
+    fn frame(&mut self, now: Instant, at: &str, octets: &[u8]) -> Vec<Copy> {
+        let Ok(ingress) = self.control.network().find_attachment(at) else {
+            return Vec::new(); // deleted meanwhile
+        };
+        let plan = self.control.plan();
+        let (counters, egress) = (&mut self.counters, &mut self.egress);
+        counters.fit(&plan);
+        forward(&plan, now, ingress, &[octets], counters, egress);
+        let attachments = self.control.network().attachments();
+        let mut copies = Vec::new();
+        for (id, queue) in self.egress.queues() {
+            let AttachmentId(_) = id;
+            let info = &attachments[id.index()];
+            for copy in queue {
+                copies.push(Copy {
+                    at: info.name.clone(),
+                    kind: (info.side == Side::Stack).then(|| number(copy.kind)),
+                    octets: octets.to_vec(),
+                });
+            }
+        }
+        copies.sort();
+        for trap in self.egress.traps() {
+            self.control.handle_trap(now, trap.netdev, octets);
+        }
+        copies
+    }
+}
+
+const fn number(kind: PacketType) -> u8 {
+    match kind {
+        PacketType::Host => 0,
+        PacketType::Broadcast => 1,
+        PacketType::Multicast => 2,
+        PacketType::OtherHost => 3,
+    }
+}
