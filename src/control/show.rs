@@ -266,19 +266,23 @@ impl Show<'_> {
                 netdev.addresses.iter().map(|address| AddrRecord {
                     ifindex: netdev.ifindex,
                     local: address.ip,
+                    peer: address.peer,
                     prefix: address.prefix,
                     broadcast: address.broadcast.map(IpAddr::V4),
-                    scope: match address.scope() {
-                        "host" => Scope::Host,
-                        "link" => Scope::Link,
-                        _ => Scope::Global,
-                    },
-                    flags: if address.secondary {
-                        addr_flags::PERMANENT | addr_flags::SECONDARY
-                    } else {
-                        addr_flags::PERMANENT
-                    },
-                    label: address.ip.is_ipv4().then(|| netdev.name.clone()),
+                    scope: Scope::from(address.scope),
+                    flags: [
+                        (true, addr_flags::PERMANENT),
+                        (address.secondary, addr_flags::SECONDARY),
+                        (address.nodad, addr_flags::NODAD),
+                        (address.noprefixroute, addr_flags::NOPREFIXROUTE),
+                    ]
+                    .iter()
+                    .filter(|(set, _)| *set)
+                    .fold(0, |flags, (_, bit)| flags | bit),
+                    label: address
+                        .ip
+                        .is_ipv4()
+                        .then(|| address.label.as_ref().unwrap_or(&netdev.name).clone()),
                 })
             })
             .collect()

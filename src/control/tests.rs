@@ -106,6 +106,12 @@ fn quirks_as_on_linux() {
     replay(include_str!("golden/quirks.txt"));
 }
 
+/// Recorded with IPv6 on, but without link-local addresses and duplicate detection.
+#[test]
+fn addresses_as_on_linux() {
+    replay(include_str!("golden/addresses.txt"));
+}
+
 /// Ports and hosts for what follows: `h1` to `h3` are the far ends of the ports `p1` to `p3` of `br0`.
 const THREE_HOSTS: &str = "
     ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_snooping 0

@@ -3,7 +3,7 @@
 //! Names and option groups are iproute2's. `Option` means "not given". Names of netdevs and
 //! namespaces are as written; whether they exist is decided when the command is applied.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::wire::{MacAddr, Vid};
@@ -78,8 +78,12 @@ pub enum Verb {
     TuntapDel(String),
     /// `ip addr add …`.
     AddrAdd(Addr),
+    /// `ip addr replace|change …`: add, or leave as it is. The kernel does not tell the two apart.
+    AddrReplace(Addr),
     /// `ip addr del …`.
     AddrDel(Addr),
+    /// `ip addr flush …`.
+    AddrFlush(AddrFlush),
     /// `ip addr show …`.
     AddrShow(LinkFilter),
     /// `bridge link set dev DEV …`.
@@ -255,23 +259,57 @@ pub struct LinkFilter {
     pub dev: Option<String>,
     /// `master BRIDGE`.
     pub master: Option<String>,
+    /// `nomaster`.
+    pub no_master: bool,
     /// `up`.
     pub up: bool,
     /// `type KIND`.
     pub kind: Option<String>,
+    /// `ip -4 addr` (true), `ip -6 addr` (false): netdevs with addresses of that family, and those.
+    pub ipv4: Option<bool>,
 }
 
-/// `ip addr add|del ADDRESS[/PREFIX] dev DEV`.
+/// `ip addr add|replace|change|del ADDRESS[/PREFIX] dev DEV`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addr {
     /// The netdev.
     pub dev: String,
     /// The address.
     pub address: IpAddr,
-    /// Prefix length; /32 or /128 when not written.
+    /// Prefix length, of the peer if there is one; /32 or /128 when not written.
     pub prefix: u8,
-    /// `broadcast ADDR`: `Some(None)` for `brd +`, which derives it.
-    pub broadcast: Option<Option<IpAddr>>,
+    /// No prefix length was written: an IPv4 address is deleted whatever length it has.
+    pub any_prefix: bool,
+    /// `peer ADDRESS[/PREFIX]`: the other end of a point-to-point wire.
+    pub peer: Option<IpAddr>,
+    /// `broadcast ADDR`; `brd +` and `brd -` (host bits all ones, all zeros) are worked out.
+    pub broadcast: Option<Ipv4Addr>,
+    /// `scope SCOPE` (`RT_SCOPE_…`).
+    pub scope: Option<u8>,
+    /// `label NAME`.
+    pub label: Option<String>,
+    /// `nodad` (IPv6).
+    pub nodad: bool,
+    /// `noprefixroute`.
+    pub noprefixroute: bool,
+}
+
+/// `ip [-4|-6] addr flush [dev DEV] [scope SCOPE] [to PREFIX] [label NAME] [primary|secondary]`.
+/// What is given must all fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddrFlush {
+    /// The netdev.
+    pub dev: Option<String>,
+    /// IPv4 (true) or IPv6 (false) only.
+    pub ipv4: Option<bool>,
+    /// `scope SCOPE` (`RT_SCOPE_…`).
+    pub scope: Option<u8>,
+    /// `to PREFIX`: addresses in it.
+    pub to: Option<(IpAddr, u8)>,
+    /// `label NAME`.
+    pub label: Option<String>,
+    /// `secondary` (true) or `primary` (false).
+    pub secondary: Option<bool>,
 }
 
 /// The three spellings of adding an FDB entry.

@@ -147,12 +147,7 @@ mod tests {
         network.set_master(NOW, tap, Some(bridge)).unwrap();
         assert_eq!(names(&network, true), ["br0", "eth9", "tap0"]);
 
-        let address = Address {
-            ip: [10, 0, 0, 1].into(),
-            prefix: 24,
-            broadcast: None,
-            secondary: false,
-        };
+        let address = Address::new([10, 0, 0, 1].into(), 24);
         network.add_address(tap, address).unwrap();
         assert_eq!(names(&network, true), ["br0", "eth9", "tap0", "tap0.wire"]);
         let devices = wanted(&network, true);

@@ -530,6 +530,10 @@ const fn of(address: &crate::netdev::Address) -> netlink::Address {
     netlink::Address {
         address: address.ip,
         prefix: address.prefix,
+        peer: address.peer,
+        scope: address.scope,
+        nodad: address.nodad,
+        noprefixroute: address.noprefixroute,
         broadcast: address.broadcast,
     }
 }

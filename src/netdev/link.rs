@@ -357,8 +357,10 @@ impl Network {
         if self.find(ns, &name).is_some() {
             return Err(name_taken(&name));
         }
+        let old = self.netdev(id).name.clone();
         self.unlist(id);
         self.list(id, ns, name, ifindex);
+        self.rename_labels(id, &old);
         Ok(())
     }
 
@@ -568,10 +570,13 @@ fn check_address(mac: MacAddr) -> Result<(), Refusal> {
     ))
 }
 
+/// Longest name of a netdev, in octets (`IFNAMSIZ` less the NUL).
+pub const NAME_MAX: usize = 15;
+
 /// `dev_valid_name`.
 fn check_name(name: &str) -> Result<(), Refusal> {
     let bad = |c: char| c == '/' || c == ':' || c.is_ascii_whitespace();
-    if (1..16).contains(&name.len()) && name != "." && name != ".." && !name.contains(bad) {
+    if (1..=NAME_MAX).contains(&name.len()) && name != "." && name != ".." && !name.contains(bad) {
         return Ok(());
     }
     Err(Refusal::new(

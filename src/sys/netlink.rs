@@ -8,7 +8,7 @@ use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
     NetlinkPayload,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkMessage,
 };
@@ -229,6 +229,14 @@ pub struct Address {
     pub address: IpAddr,
     /// Leading bits that name the subnet.
     pub prefix: u8,
+    /// The other end of a point-to-point wire, which then names the subnet.
+    pub peer: Option<IpAddr>,
+    /// `RT_SCOPE_…`.
+    pub scope: u8,
+    /// Not to be checked for duplicates.
+    pub nodad: bool,
+    /// Without the route of its subnet.
+    pub noprefixroute: bool,
     /// IPv4 broadcast address, if one was given.
     pub broadcast: Option<std::net::Ipv4Addr>,
 }
@@ -241,11 +249,16 @@ impl Address {
             IpAddr::V6(_) => AddressFamily::Inet6,
         };
         message.header.prefix_len = self.prefix;
+        message.header.scope = self.scope.into();
         message.header.index = index;
+        let mut flags = AddressFlags::empty();
+        flags.set(AddressFlags::Nodad, self.nodad);
+        flags.set(AddressFlags::Noprefixroute, self.noprefixroute);
         message.attributes.extend(
             [
+                (!flags.is_empty()).then_some(AddressAttribute::Flags(flags)),
                 Some(AddressAttribute::Local(self.address)),
-                Some(AddressAttribute::Address(self.address)),
+                Some(AddressAttribute::Address(self.peer.unwrap_or(self.address))),
                 self.broadcast.map(AddressAttribute::Broadcast),
             ]
             .into_iter()

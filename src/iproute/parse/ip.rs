@@ -227,7 +227,7 @@ pub(super) fn ip(args: &mut Args<'_>, ns: Option<&str>, depth: usize) -> Result<
     let known = "link, address, netns or tuntap";
     let word = args.value(known)?;
     let verb = match keyword(OBJECTS, &word.text) {
-        Some(Object::Address) => addr::parse(args, options.family)?,
+        Some(Object::Address) => addr::parse(args, options.family, options.format)?,
         Some(Object::Link) => link::parse(args)?,
         Some(Object::Tuntap) => link::tuntap(args)?,
         Some(Object::Netns) => return netns(args, options, depth),

@@ -1,8 +1,8 @@
 //! `ip link` (`iplink.c`, `link_veth.c`) and the filters of the show commands (`ipaddress.c`).
 
 use super::args::{
-    Args, Family, Keywords, Match, fault, ifname, ifname_word, keyword, mac, matches, nsname,
-    number, strict_on_off, unknown,
+    Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, matches, nsname, number,
+    strict_on_off, unknown,
 };
 use super::options;
 use crate::iproute::command::{
@@ -481,6 +481,7 @@ enum FilterKey {
     Up,
     Dev,
     Master,
+    Nomaster,
     Type,
     Group,
     Unsupported,
@@ -495,7 +496,7 @@ const FILTERS: &Keywords<FilterKey> = &[
     ("group", Exact, FilterKey::Group),
     ("master", Exact, FilterKey::Master),
     ("vrf", Exact, FilterKey::Unsupported),
-    ("nomaster", Exact, FilterKey::Unsupported),
+    ("nomaster", Exact, FilterKey::Nomaster),
     ("type", Exact, FilterKey::Type),
     ("dev", Exact, FilterKey::Dev),
     ("permanent", Exact, FilterKey::Unsupported),
@@ -512,14 +513,21 @@ pub(super) fn filter(args: &mut Args<'_>) -> Result<LinkFilter, Fault> {
     while let Some(word) = args.take() {
         match keyword(FILTERS, &word.text) {
             Some(FilterKey::Up) => filter.up = true,
-            Some(FilterKey::Master) => filter.master = Some(ifname(args)?),
+            Some(FilterKey::Master) => {
+                filter.master = Some(ifname(args)?);
+                filter.no_master = false;
+            }
+            Some(FilterKey::Nomaster) => {
+                filter.master = None;
+                filter.no_master = true;
+            }
             Some(FilterKey::Type) => {
                 filter.kind = Some(args.value("the kind of a netdev")?.text.clone())
             }
             Some(FilterKey::Group) => fixed(args, "default")?,
             Some(FilterKey::Unsupported) => {
                 return Err(fault(word, "not a filter known here")
-                    .expect("up, master, type or the name of a netdev"));
+                    .expect("up, master, nomaster, type or the name of a netdev"));
             }
             Some(FilterKey::Dev) | None => {
                 let name = if word.text == "dev" {
@@ -532,7 +540,7 @@ pub(super) fn filter(args: &mut Args<'_>) -> Result<LinkFilter, Fault> {
                         name,
                         format!("neither a filter nor the netdev, which is already \"{dev}\""),
                     )
-                    .expect("up, master, type or the end of the command"));
+                    .expect("up, master, nomaster, type or the end of the command"));
                 }
                 filter.dev = Some(ifname_word(name)?);
             }
@@ -604,13 +612,4 @@ fn tap(args: &mut Args<'_>) -> Result<String, Fault> {
         return Err(args.missing("\"mode tap\""));
     }
     Ok(name.text.clone())
-}
-
-/// Says that a show command cannot be limited to a family here.
-pub(super) fn no_family(family: Option<(Family, &Word)>) -> Result<(), Fault> {
-    match family {
-        Some((_, word)) => Err(fault(word, "addresses are shown of every family")
-            .expect("no family before \"address show\"")),
-        None => Ok(()),
-    }
 }

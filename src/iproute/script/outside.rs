@@ -60,7 +60,10 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
                     created.insert(name);
                 }
             }
-            Verb::AddrAdd(addr) | Verb::AddrDel(addr) if own => used.push(&addr.dev),
+            Verb::AddrAdd(addr) | Verb::AddrReplace(addr) | Verb::AddrDel(addr) if own => {
+                used.push(&addr.dev);
+            }
+            Verb::AddrFlush(flush) if own => used.extend(flush.dev.as_deref()),
             Verb::BridgeLinkSet(dev, _) if own => used.push(dev),
             Verb::FdbAdd(_, spec) | Verb::FdbDel(spec) if own => used.push(&spec.dev),
             _ => {}

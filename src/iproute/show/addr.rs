@@ -1,5 +1,7 @@
 //! `ip addr show` (ip/ipaddress.c: `print_addrinfo`, `ipaddr_list_flush_or_save`).
 
+use std::borrow::Cow;
+
 use super::ShowError;
 use super::link::{self, Chosen, Command, Links};
 use super::printer::Printer;
@@ -21,12 +23,28 @@ pub fn show(
     filter: &LinkFilter,
     format: Format,
 ) -> Result<String, ShowError> {
+    let by_name = filter.dev.is_some();
+    let reduced: Vec<_>;
+    let links = if filter.ipv4 == Some(false) && !by_name {
+        reduced = links.iter().map(as_ipv6_dumps).collect();
+        &reduced
+    } else {
+        links
+    };
     let chosen = Chosen::new(links, filter)?;
+    let of_family =
+        |addr: &&AddrRecord| filter.ipv4.is_none_or(|ipv4| addr.local.is_ipv4() == ipv4);
     let mut printer = Printer::new(format);
-    for link in links
-        .iter()
-        .filter(|link| chosen.dumped(link, filter.dev.is_some()))
-    {
+    for link in links.iter().filter(|link| chosen.dumped(link, by_name)) {
+        let mut own = addrs
+            .iter()
+            .filter(|addr| addr.ifindex == link.ifindex)
+            .filter(of_family)
+            .peekable();
+        // With a family, netdevs without such an address are left out (`ipaddr_filter`).
+        if filter.ipv4.is_some() && own.peek().is_none() {
+            continue;
+        }
         printer.open();
         // With -o the netdevs' own lines are left out, and so are the filters that go by them.
         let with_link = format.brief || !format.oneline;
@@ -38,10 +56,14 @@ pub fn show(
                     netns,
                     link,
                     format,
-                    Command::Addr,
+                    if filter.ipv4.is_some() {
+                        Command::FamilyAddr
+                    } else {
+                        Command::Addr
+                    },
                 );
             }
-            print_all(&mut printer, link, addrs, &chosen, format);
+            print_all(&mut printer, link, own, &chosen, format);
             if with_link && !format.brief && format.statistics > 0 {
                 stats::print(&mut printer, &link.stats, format);
                 printer.line();
@@ -52,17 +74,30 @@ pub fn show(
     Ok(printer.finish())
 }
 
+/// What IPv6's own dump of netdevs tells of one (`inet6_fill_ifinfo`), which `ip -6` asks for unless a name
+/// is given.
+fn as_ipv6_dumps(link: &LinkRecord) -> LinkRecord {
+    LinkRecord {
+        qdisc: String::new(),
+        master: None,
+        link_netnsid: None,
+        kind: None,
+        port: None,
+        ..link.clone()
+    }
+}
+
 /// Prints the addresses of one netdev (`print_selected_addrinfo`).
-fn print_all(
+fn print_all<'a>(
     printer: &mut Printer,
     link: &LinkRecord,
-    addrs: &[AddrRecord],
+    addrs: impl Iterator<Item = &'a AddrRecord>,
     chosen: &Chosen<'_>,
     format: Format,
 ) {
     printer.open_array("addr_info");
     if !chosen.up || link.has(link_flags::UP) {
-        for addr in addrs.iter().filter(|addr| addr.ifindex == link.ifindex) {
+        for addr in addrs {
             printer.open();
             print(printer, link, addr, format);
             printer.close();
@@ -90,6 +125,10 @@ fn print(printer: &mut Printer, link: &LinkRecord, addr: &AddrRecord, format: Fo
     }
     let local = addr.local.to_string();
     printer.field("local", &local, &local);
+    if let Some(peer) = addr.peer {
+        let peer = peer.to_string();
+        printer.field("address", &peer, format_args!(" peer {peer}"));
+    }
     printer.field("prefixlen", addr.prefix, format_args!("/{} ", addr.prefix));
     if format.brief {
         return;
@@ -97,7 +136,7 @@ fn print(printer: &mut Printer, link: &LinkRecord, addr: &AddrRecord, format: Fo
     if let Some(broadcast) = addr.broadcast {
         printer.labelled("broadcast", "brd", &broadcast.to_string());
     }
-    printer.labelled("scope", "scope", scope(addr.scope));
+    printer.labelled("scope", "scope", &*scope(addr.scope));
     print_flags(printer, addr);
     if let Some(label) = &addr.label {
         printer.field("label", label, label);
@@ -109,11 +148,15 @@ fn print(printer: &mut Printer, link: &LinkRecord, addr: &AddrRecord, format: Fo
     printer.text('\n');
 }
 
-const fn scope(scope: Scope) -> &'static str {
+/// Names a scope (`rtnl_rtscope_n2a` with the program's own table).
+fn scope(scope: Scope) -> Cow<'static, str> {
     match scope {
-        Scope::Global => "global",
-        Scope::Link => "link",
-        Scope::Host => "host",
+        Scope::Global => "global".into(),
+        Scope::Link => "link".into(),
+        Scope::Host => "host".into(),
+        Scope::Other(200) => "site".into(),
+        Scope::Other(255) => "nowhere".into(),
+        Scope::Other(number) => number.to_string().into(),
     }
 }
 

@@ -451,6 +451,7 @@ fn addr(ifindex: u32, local: &str, prefix: u8, label: &str) -> AddrRecord {
     AddrRecord {
         ifindex,
         local: local.parse().expect("an address"),
+        peer: None,
         prefix,
         broadcast: None,
         scope: Scope::Global,

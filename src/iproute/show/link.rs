@@ -55,6 +55,8 @@ pub(super) enum Command {
     Link,
     /// `ip addr`.
     Addr,
+    /// `ip -4 addr`, `ip -6 addr`.
+    FamilyAddr,
 }
 
 /// A link filter with its names looked up.
@@ -62,6 +64,7 @@ pub(super) enum Command {
 pub(super) struct Chosen<'a> {
     dev: Option<u32>,
     master: Option<u32>,
+    no_master: bool,
     pub(super) up: bool,
     kind: Option<&'a str>,
     port_kind: Option<&'a str>,
@@ -90,6 +93,7 @@ impl<'a> Chosen<'a> {
         Ok(Self {
             dev,
             master,
+            no_master: filter.no_master,
             up: filter.up,
             kind,
             port_kind,
@@ -102,6 +106,7 @@ impl<'a> Chosen<'a> {
             return self.dev == Some(link.ifindex);
         }
         self.master.is_none_or(|master| link.master == Some(master))
+            && !(self.no_master && link.master.is_some())
             && self
                 .kind
                 .is_none_or(|kind| !KERNEL_KINDS.contains(&kind) || kind_of(link) == Some(kind))
@@ -162,7 +167,9 @@ pub(super) fn print(
     });
     print_flags(printer, link, lower_down);
     printer.number("mtu", link.mtu);
-    printer.labelled("qdisc", "qdisc", &link.qdisc);
+    if !link.qdisc.is_empty() {
+        printer.labelled("qdisc", "qdisc", &link.qdisc);
+    }
     if let Some(master) = link.master {
         printer.labelled("master", "master", &*links.name(master));
     }
@@ -170,11 +177,16 @@ pub(super) fn print(
     if command == Command::Link {
         printer.labelled("linkmode", "mode", "DEFAULT");
     }
-    printer.labelled("group", "group", "default");
+    // IPv6's own dump of netdevs has neither of the two.
+    if !link.qdisc.is_empty() {
+        printer.labelled("group", "group", "default");
+    }
     if link.txqlen != 0 {
         printer.field("txqlen", link.txqlen, format_args!("qlen {}", link.txqlen));
     }
-    print_address(printer, link);
+    if command != Command::FamilyAddr || format.details {
+        print_address(printer, link);
+    }
     print_link_netns(printer, netns, link);
     if format.details {
         print_details(printer, links, link, command);

@@ -359,6 +359,19 @@ pub enum Scope {
     Link,
     /// Valid on this host.
     Host,
+    /// Another number.
+    Other(u8),
+}
+
+impl From<u8> for Scope {
+    fn from(scope: u8) -> Self {
+        match scope {
+            0 => Self::Global,
+            253 => Self::Link,
+            254 => Self::Host,
+            other => Self::Other(other),
+        }
+    }
 }
 
 /// An address (`RTM_NEWADDR`).
@@ -368,6 +381,8 @@ pub struct AddrRecord {
     pub ifindex: u32,
     /// The address.
     pub local: IpAddr,
+    /// The other end of a point-to-point wire.
+    pub peer: Option<IpAddr>,
     /// Prefix length.
     pub prefix: u8,
     /// Broadcast address.
