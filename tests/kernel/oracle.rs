@@ -353,16 +353,17 @@ impl Kernel {
     }
 }
 
-/// A frame too short for a mark that lost its tag on the way to a protocol's socket: it belongs to
+/// A frame too short for a mark that lost its tag, or two, on the way to a protocol's socket: it belongs to
 /// the step whose frame, tag aside, it equals.
 fn owner_of_short(
     seen: &HashMap<(usize, u32), Vec<Sighting>>,
     sighting: &Sighting,
 ) -> Option<usize> {
     let equals = |whole: &[u8]| {
-        whole.len() == sighting.octets.len() + 4
+        let gone = whole.len().saturating_sub(sighting.octets.len());
+        (gone == 4 || gone == 8)
             && whole[..12] == sighting.octets[..12]
-            && whole[16..] == sighting.octets[12..]
+            && whole[12 + gone..] == sighting.octets[12..]
     };
     let mut steps: Vec<usize> = seen
         .iter()
