@@ -481,3 +481,6 @@ fn braces_expand(text: &str) -> bool {
     let inside = &text[open..open + close];
     inside.contains(',') || inside.contains("..")
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,8 +54,12 @@ fn link(args: &mut Args<'_>) -> Result<Verb, Fault> {
             "master" => filter.master = Some(ifname(args)?),
             // iproute2 6.1 passes over a word it does not know, and shows everything.
             _ => {
-                return Err(fault(word, "not a filter of \"bridge link show\"")
-                    .expect("\"dev DEV\" or \"master BRIDGE\""));
+                return Err(
+                    fault(word, "not a filter of \"bridge link show\"").expect(format!(
+                        "\"dev {0}\" or \"master {0}\" (the keyword is needed here)",
+                        word.text
+                    )),
+                );
             }
         }
     }
@@ -239,9 +243,10 @@ fn show(args: &mut Args<'_>) -> Result<FdbFilter, Fault> {
             // iproute2 6.1 passes over a word it does not know, and shows everything.
             _ => {
                 return Err(
-                    fault(word, "not a filter of \"bridge fdb show\"").expect_one_of(
-                        ["br", "brport", "dev", "vlan", "state", "dynamic"].into_iter(),
-                    ),
+                    fault(word, "not a filter of \"bridge fdb show\"").expect(format!(
+                        "\"br {0}\" or \"dev {0}\" (the keyword is needed here), brport, vlan, state or dynamic",
+                        word.text
+                    )),
                 );
             }
         }

@@ -19,6 +19,8 @@ enum Opt {
     Json,
     Pretty,
     Netns,
+    /// Changes how statistics are printed, and nothing else.
+    Human,
     /// Changes nothing that is printed here.
     Quiet,
     Unsupported,
@@ -33,8 +35,8 @@ const IP: &Keywords<Opt> = &[
     ("-0", Exact, Opt::Is(Family::Link)),
     ("-M", Exact, Opt::Unsupported),
     ("-B", Exact, Opt::Unsupported),
-    ("-human-readable", Prefix, Opt::Unsupported),
-    ("-iec", Prefix, Opt::Unsupported),
+    ("-human-readable", Prefix, Opt::Human),
+    ("-iec", Prefix, Opt::Human),
     ("-stats", Prefix, Opt::Statistics),
     ("-statistics", Prefix, Opt::Statistics),
     ("-details", Prefix, Opt::Details),
@@ -98,6 +100,7 @@ fn options<'a>(
         ns: ns.map(str::to_owned),
         words: Vec::new(),
     };
+    let mut human = None;
     while let Some(word) = args.peek().filter(|word| word.text.starts_with('-')) {
         args.take();
         if word.text == "--" {
@@ -121,6 +124,7 @@ fn options<'a>(
             Some(Opt::Brief) => o.format.brief = true,
             Some(Opt::Json) => o.format.json = true,
             Some(Opt::Pretty) => o.format.pretty = true,
+            Some(Opt::Human) => human = Some(word),
             Some(Opt::Quiet) => {}
             Some(Opt::Is(family)) => o.family = Some((family, word)),
             Some(Opt::Family) => {
@@ -153,6 +157,9 @@ fn options<'a>(
         if o.words.len() == before {
             o.words.push(word.text.clone());
         }
+    }
+    if let Some(word) = human.filter(|_| o.format.statistics > 0) {
+        return Err(fault(word, "statistics are counted exactly here").expect("no such option"));
     }
     Ok(o)
 }

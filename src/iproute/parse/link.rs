@@ -2,7 +2,7 @@
 
 use super::args::{
     Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, matches, nsname, number,
-    strict_on_off, unknown,
+    strict_on_off,
 };
 use super::options;
 use crate::iproute::command::{
@@ -301,28 +301,19 @@ fn netdev<'a>(
     name: Option<&'a Word>,
     word: &'a Word,
 ) -> Result<(), Fault> {
-    match (*dev, name) {
-        (Some(dev), None) => {
-            return Err(unknown(
-                KEYS,
-                word,
-                &format!(
-                    "neither an option of \"ip link\" nor its netdev, which is already \"{}\"",
-                    dev.text
-                ),
-            ));
-        }
-        (Some(dev), Some(name)) if dev.at != name.at => {
-            return Err(unknown(
-                KEYS,
-                word,
-                &format!(
-                    "neither an option of \"ip link\" nor its netdev, which is already \"{}\"",
-                    dev.text
-                ),
-            ));
-        }
-        _ => {}
+    let settled = match (*dev, name) {
+        (Some(dev), Some(name)) => (dev.at != name.at).then_some(dev),
+        (dev, _) => dev,
+    };
+    if let Some(dev) = settled {
+        let message = format!(
+            "neither an option of \"ip link\" nor its netdev, which is already \"{}\"",
+            dev.text
+        );
+        let known = KEYS
+            .iter()
+            .filter(|(_, _, key)| !matches!(key, Key::Unsupported(_)));
+        return Err(fault(word, message).expect_one_of(known.map(|(text, _, _)| *text)));
     }
     ifname_word(word)?;
     *dev = Some(word);

@@ -25,16 +25,42 @@ const MAX_NESTING: usize = 8;
 /// Longest sleep, in seconds (about three years): sums of many still fit into the clock.
 const MAX_SLEEP: u64 = 100_000_000;
 
-/// Words of sh that begin something larger than a command.
-const SHELL_KEYWORDS: [&str; 20] = [
-    "if", "then", "else", "elif", "fi", "for", "in", "while", "until", "do", "done", "case",
-    "esac", "function", "{", "}", "!", "[", "[[", "test",
-];
-
-/// Builtins of sh that a script might use and that have no meaning here.
-const SHELL_BUILTINS: [&str; 17] = [
-    "export", "unset", "local", "readonly", "declare", "alias", "cd", "eval", "exec", "source",
-    ".", "trap", "return", "shift", "wait", "read", "printf",
+/// Words of sh that have no meaning here: the words, what they are, and what to write instead.
+const SHELL_WORDS: [(&[&str], &str, &str); 6] = [
+    (
+        &["for", "while", "until", "do", "done", "in"],
+        "loops are not part of a topology script",
+        "each command written out",
+    ),
+    (
+        &[
+            "if", "then", "else", "elif", "fi", "case", "esac", "!", "[", "[[", "test",
+        ],
+        "conditions are not part of a topology script",
+        "a command; \"&&\" and \"||\" join two",
+    ),
+    (
+        &["{", "}", "function"],
+        "groups and functions are not part of a topology script",
+        "each command on a line of its own",
+    ),
+    (
+        &["wait"],
+        "commands run one after another here, so there is nothing to wait for",
+        "no \"wait\", or \"sleep\" and a time",
+    ),
+    (
+        &["export", "unset", "local", "readonly", "declare", "read"],
+        "shell variables are not part of a topology script",
+        "a command of \"ip\" or \"bridge\", with the values written out",
+    ),
+    (
+        &[
+            "alias", "cd", "eval", "exec", "source", ".", "trap", "return", "shift", "printf",
+        ],
+        "this builtin of sh is not part of a topology script",
+        "a command of \"ip\" or \"bridge\"",
+    ),
 ];
 
 /// Programs that a command can begin with.
@@ -48,17 +74,8 @@ pub(super) fn command(words: &[Word], end: Position) -> Result<Command, Fault> {
         return Err(Fault::new(end, "", "a redirection needs a command").expect("a command"));
     };
     if !first.quoted {
-        if SHELL_KEYWORDS.contains(&first.text.as_str()) {
-            return Err(
-                fault(first, "control flow is not part of a topology script")
-                    .expect("a command of \"ip\" or \"bridge\""),
-            );
-        }
-        if SHELL_BUILTINS.contains(&first.text.as_str()) {
-            return Err(
-                fault(first, "this builtin of sh is not part of a topology script")
-                    .expect("a command of \"ip\" or \"bridge\""),
-            );
+        if let Some(fault) = shell_word(first) {
+            return Err(fault);
         }
         if is_assignment(&first.text) {
             return Err(
@@ -74,6 +91,14 @@ pub(super) fn command(words: &[Word], end: Position) -> Result<Command, Fault> {
         ":" => Ok(Command::Status(0)),
         _ => program(words, end, None, 0),
     }
+}
+
+/// Refuses a word of sh that begins something larger than a command, or a builtin without meaning here.
+pub(super) fn shell_word(word: &Word) -> Option<Fault> {
+    let (_, message, instead) = SHELL_WORDS
+        .iter()
+        .find(|(words, ..)| !word.quoted && words.contains(&word.text.as_str()))?;
+    Some(fault(word, *message).expect(*instead))
 }
 
 /// Reads a program and its arguments, in a namespace if one is given.

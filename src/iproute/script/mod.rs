@@ -108,7 +108,11 @@ fn items(text: &str) -> Result<Vec<Item>, Fault> {
     let mut open: Option<(&'static str, Position)> = None;
     loop {
         let before = (lexer.offset(), lexer.position());
-        let token = lexer.next()?;
+        // In `for i in $(seq 3)` the loop is what has to be said, not the substitution.
+        let token = lexer.next().map_err(|fault| {
+            let first = simple.words.first();
+            first.and_then(parse::shell_word).unwrap_or(fault)
+        })?;
         let next = match &token {
             Some(Token::Word(word)) => {
                 simple.begin(word.at, text, &lexer, before.0);
