@@ -215,6 +215,12 @@ impl Apply<'_> {
             self.bridge_options(id, options)?;
         }
         self.flags(id, &link.common);
+        if let (LinkAddKind::Veth { common, .. }, Kind::Veth { peer }) =
+            (&link.kind, &self.network.netdev(id).kind)
+        {
+            let peer = *peer;
+            self.flags(peer, common);
+        }
         match master {
             Some(Some(master)) => self.set_master(id, master),
             Some(None) | None => Ok(()),
@@ -672,7 +678,9 @@ impl Apply<'_> {
         let Some(name) = &common.netns else {
             return Ok(None);
         };
-        let found = self.network.find_namespace(name);
+        // A name that is none is a process; process 1 lives where the script does.
+        let own = (name == "1").then_some(NamespaceId::OWN);
+        let found = self.network.find_namespace(name).or(own);
         found.map(Some).ok_or_else(|| {
             let text = format!("Error: argument \"{name}\" is wrong: Invalid \"netns\" value\n\n");
             Failure::Said(text, 255)

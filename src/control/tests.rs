@@ -106,6 +106,27 @@ fn quirks_as_on_linux() {
     replay(include_str!("golden/quirks.txt"));
 }
 
+#[test]
+fn flags_of_a_new_peer_are_its_own_and_netns_1_is_the_scripts() {
+    let mut lab = Lab::new();
+    lab.all(
+        "ip link add va type veth peer name vb promisc on arp off
+         ip netns add h1
+         ip link set va netns h1
+         ip -n h1 link set va netns 1",
+    );
+    let shown = lab.run("ip link show vb").stdout;
+    assert!(
+        shown.contains("vb@va: <BROADCAST,MULTICAST,NOARP,PROMISC,M-DOWN>"),
+        "{shown}"
+    );
+    let shown = lab.run("ip link show va").stdout;
+    assert!(
+        shown.contains("va@vb: <BROADCAST,MULTICAST,M-DOWN>"),
+        "{shown}"
+    );
+}
+
 /// Recorded with IPv6 on, but without link-local addresses and duplicate detection.
 #[test]
 fn addresses_as_on_linux() {
