@@ -104,6 +104,7 @@ fn apply(
         Verb::FdbFlush(flush) => apply.fdb_flush(flush),
         Verb::NetnsList
         | Verb::LinkShow(_)
+        | Verb::TuntapShow
         | Verb::AddrShow(_)
         | Verb::BridgeLinkShow(_)
         | Verb::FdbShow(_)

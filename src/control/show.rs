@@ -44,6 +44,7 @@ impl Show<'_> {
             Verb::AddrShow(filter) => {
                 show::addr(&self.links(), &self.addrs(), &self.netns(), filter, format)?
             }
+            Verb::TuntapShow => show::tuntap(&self.links(), format),
             Verb::BridgeLinkShow(filter) => show::bridge_link(&self.links(), filter, format)?,
             Verb::FdbShow(filter) => show::fdb(&self.links(), &self.fdb(), filter, format)?,
             Verb::FdbGet(get) => {

@@ -127,6 +127,18 @@ fn flags_of_a_new_peer_are_its_own_and_netns_1_is_the_scripts() {
     );
 }
 
+#[test]
+fn taps_are_listed() {
+    let mut lab = Lab::new();
+    lab.all("ip tuntap add tap0 mode tap\nip tuntap add tap1 mode tap");
+    let shown = lab.run("ip tuntap show").stdout;
+    assert_eq!(shown, "tap0: tap persist\ntap1: tap persist\n");
+    let shown = lab.run("ip -j tuntap").stdout;
+    let flags = r#""flags":["tap","persist"]}"#;
+    let rows = ["tap0", "tap1"].map(|name| format!(r#"{{"ifname":"{name}",{flags}"#));
+    assert_eq!(shown.trim_end(), format!("[{}]", rows.join(",")));
+}
+
 /// Recorded with IPv6 on, but without link-local addresses and duplicate detection.
 #[test]
 fn addresses_as_on_linux() {

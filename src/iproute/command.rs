@@ -76,6 +76,8 @@ pub enum Verb {
     TuntapAdd(String),
     /// `ip tuntap del [dev] NAME mode tap`.
     TuntapDel(String),
+    /// `ip tuntap [show]`.
+    TuntapShow,
     /// `ip addr add …`.
     AddrAdd(Addr),
     /// `ip addr replace|change …`: add, or leave as it is. The kernel does not tell the two apart.

@@ -542,15 +542,22 @@ pub(super) fn filter(args: &mut Args<'_>) -> Result<LinkFilter, Fault> {
 
 /// Reads what follows `ip tuntap` (`iptuntap.c`).
 pub(super) fn tuntap(args: &mut Args<'_>) -> Result<Verb, Fault> {
-    let expected = "add or delete";
-    let word = args.value(expected)?;
+    let Some(word) = args.take() else {
+        return Ok(Verb::TuntapShow);
+    };
     if matches(&word.text, "add") {
         Ok(Verb::TuntapAdd(tap(args)?))
     } else if matches(&word.text, "delete") {
         Ok(Verb::TuntapDel(tap(args)?))
+    } else if ["show", "lst", "list"]
+        .iter()
+        .any(|show| matches(&word.text, show))
+    {
+        args.finish("\"ip tuntap show\" has no filter")?;
+        Ok(Verb::TuntapShow)
     } else {
         Err(fault(word, "not a command of \"ip tuntap\" known here")
-            .expect_one_of(["add", "delete"].into_iter()))
+            .expect_one_of(["add", "delete", "show"].into_iter()))
     }
 }
 

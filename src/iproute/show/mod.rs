@@ -25,12 +25,14 @@ mod netns;
 mod printer;
 pub mod record;
 mod stats;
+mod tuntap;
 
 pub use addr::show as addr;
 pub use bridge_link::show as bridge_link;
 pub use fdb::{get as fdb_get, show as fdb};
 pub use link::show as link;
 pub use netns::list as netns;
+pub use tuntap::show as tuntap;
 
 /// Why a show command prints nothing: iproute2's own words on standard error, and its exit status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

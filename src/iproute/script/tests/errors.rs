@@ -430,8 +430,8 @@ const WRONG: &[(&str, &str)] = &[
         "lab.sh:1:25: \"tun\": a TUN device carries no frames; expected \"tap\"",
     ),
     (
-        "ip tuntap show",
-        "lab.sh:1:11: \"show\": not a command of \"ip tuntap\" known here; expected add or delete",
+        "ip tuntap frob",
+        "lab.sh:1:11: \"frob\": not a command of \"ip tuntap\" known here; expected add, delete or show",
     ),
     (
         "bridge",
