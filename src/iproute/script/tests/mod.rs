@@ -101,6 +101,25 @@ fn positions_text_and_streams_are_kept() {
     );
 }
 
+#[test]
+fn a_lab_as_people_write_it() {
+    let text = "#!/bin/bash\r\nset -euo pipefail\r\n\r\n: tidy up first\r\n\
+        sudo -E ip netns del h1 2>/dev/null || true\r\n\
+        sudo ip netns add h1 && \\\r\n\tsudo ip -n h1 link set lo up; sleep 1s\r\n\
+        echo \"two words\"\t# a comment\r\n\
+        ip netns exec h1 bash -c \"ping -c 1 10.0.0.1; echo \\$?\"\r\n";
+    let script = parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let commands: Vec<_> = script.items().iter().map(|item| &item.command).collect();
+    assert_eq!(commands.len(), 9, "{commands:#?}");
+    assert_eq!(
+        commands[6],
+        &Command::Sleep(std::time::Duration::from_secs(1))
+    );
+    assert_eq!(commands[7], &Command::Echo("two words".into()));
+    let words = ["bash", "-c", "ping -c 1 10.0.0.1; echo $?"].map(String::from);
+    assert_eq!(commands[8], &Command::Exec("h1".into(), words.to_vec()));
+}
+
 proptest! {
     #[test]
     fn no_input_panics(text in ".{0,200}") {
