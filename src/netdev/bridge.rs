@@ -10,7 +10,6 @@ use crate::wire::{MacAddr, Vid};
 
 /// A bridge.
 #[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Bridge {
     /// Its filtering database, the same one for the bridge's whole life.
     pub fdb: Arc<Fdb>,
@@ -76,7 +75,6 @@ impl Bridge {
     /// kernel walks them. Without VLAN filtering everybody is in the default VLAN, and in the FDB it
     /// shows: local entries and those made without `vlan` exist there as well as in no VLAN.
     #[must_use]
-    #[allow(clippy::unused_self)]
     pub const fn vlans(&self, _port: Option<PortNo>) -> &'static [Vid] {
         &[Vid::DEFAULT]
     }
@@ -91,7 +89,6 @@ impl Bridge {
 
 /// A port of a bridge.
 #[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Port {
     /// The netdev that is the port.
     pub netdev: NetdevId,
@@ -123,7 +120,6 @@ impl Port {
 
 /// The on/off options of a port (`BR_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct PortFlags {
     /// `hairpin`.
     pub hairpin: bool,

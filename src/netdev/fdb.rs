@@ -24,7 +24,6 @@ pub enum Lifetime {
 
 /// How an entry is to be added.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Addition {
     /// The lifetime.
     pub lifetime: Lifetime,

@@ -92,7 +92,6 @@ impl OperState {
 
 /// One netdev.
 #[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Netdev {
     /// Its index in the plan and in counters.
     pub id: NetdevId,

@@ -2,14 +2,8 @@
 //!
 //! One table per bridge, shared by all workers and control. A lookup and a refresh take no lock;
 //! learning a new station, a move and whatever control does go through one mutex, as in the kernel
-//! (`hash_lock`). Lookups return values. The table holds no `unsafe`: every cell is an atomic.
-//!
-//! Layout: buckets of 64 octets, three slots each, scanned without branches (measured: an early-exit
-//! scan costs twice as much, because the position of a hit cannot be predicted). A key lives in its
-//! home bucket or, if that is full, in one of the following; a bucket counts how many keys went past
-//! it, so that a search ends at the first bucket nobody went past and a removal leaves no tombstone.
-//! It also counts removals: a reader whose slot changed hands between two loads sees that and looks
-//! again (model-checked: `RUSTFLAGS='--cfg tapswitch_loom' cargo test --lib fdb::model`).
+//! (`hash_lock`). Lookups return values. The table (`table.rs`, which has its layout) holds
+//! no `unsafe`: every cell is an atomic.
 //!
 //! Bounds: learned entries by [`Fdb::max_learned`] (default 1,048,576), all entries by
 //! [`CAPACITY`]. Memory: 76 octets per bucket with its side table; the table doubles when it is 60 %
@@ -18,16 +12,15 @@
 //! Time: an entry knows when its source was last seen, in microseconds. It expires *exactly* then plus
 //! the hold time, in every lookup, whether or not a sweep has reclaimed its slot yet.
 
-#[cfg(tapswitch_loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64};
+mod table;
+
 use std::fmt;
-#[cfg(not(tapswitch_loom))]
-use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use self::table::{Slot, Span, Table, Ticks, Value, centiseconds};
 use super::PortNo;
 use crate::time::{Duration, Instant};
 use crate::wire::{MacAddr, Vid};
@@ -81,7 +74,6 @@ impl fmt::Debug for Key {
 
 /// What is special about an entry (`BR_FDB_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Flags {
     /// An address of the bridge itself: frames to it go to the host port.
     pub local: bool,
@@ -478,42 +470,26 @@ impl Fdb {
 }
 
 impl View<'_> {
-    /// Starts loading the bucket of a key into the cache. The load is an ordinary one, whose result
-    /// nobody waits for; a batch of them overlaps its cache misses.
-    #[inline]
+    /// Starts loading the bucket of a key into the cache; a batch of them overlaps its cache misses.
+    #[inline(always)]
     pub fn prefetch(&self, key: Key) {
-        std::hint::black_box(
-            self.table.buckets[self.table.home(key)].keys[0].load(Ordering::Relaxed),
-        );
+        self.table.touch(key);
     }
 
     /// Notes that a source was seen on a port (`br_fdb_update`).
     #[inline(always)]
     pub fn learn(&self, key: Key, port: PortNo) -> Learn {
-        if self.span.0 == 0 {
+        if self.span.is_zero() {
             return Learn::Off;
         }
-        if let Some(Hit {
-            bucket,
-            slot,
-            value,
-        }) = self.table.find(key)
-            && !value.expired(self.ticks, self.span)
+        if let Some(hit) = self.table.find(key)
+            && !hit.value.expired(self.ticks, self.span)
         {
-            if value.is_local() {
+            if hit.value.is_local() {
                 return Learn::Local;
             }
-            if value.port() == Some(port) || value.is_sticky() {
-                // Shared lines must not be written per frame: only a changed time is stored. Losing the
-                // race against another writer loses at most one refresh.
-                if value.updated() != self.ticks {
-                    _ = bucket.values[slot.position].compare_exchange(
-                        value.0,
-                        value.refreshed(self.ticks).0,
-                        Ordering::Relaxed,
-                        Ordering::Relaxed,
-                    );
-                }
+            if hit.value.port() == Some(port) || hit.value.is_sticky() {
+                hit.refresh(self.ticks);
                 return Learn::Known;
             }
         }
@@ -532,20 +508,14 @@ impl View<'_> {
     #[inline(always)]
     #[must_use]
     pub fn lookup(&self, key: Key) -> Option<Target> {
-        let Hit {
-            bucket,
-            slot,
-            value,
-        } = self.table.find(key)?;
-        if value.expired(self.ticks, self.span) {
+        let hit = self.table.find(key)?;
+        if hit.value.expired(self.ticks, self.span) {
             return None;
         }
-        if !value.is_local() {
-            let used = &bucket.used[slot.position];
-            if used.load(Ordering::Relaxed) != self.centis {
-                used.store(self.centis, Ordering::Relaxed);
-            }
+        if !hit.value.is_local() {
+            hit.mark_used(self.centis);
         }
+        let value = hit.value;
         Some(Target {
             port: value.port(),
             local: value.is_local(),
@@ -562,320 +532,5 @@ pub struct Target {
     pub local: bool,
 }
 
-/// Microseconds since the start of the run, modulo 2^46 (2.2 years).
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Ticks(u64);
-
-impl Ticks {
-    const BITS: u32 = 46;
-    const MASK: u64 = (1 << Self::BITS) - 1;
-
-    #[inline]
-    const fn at(now: Instant) -> Self {
-        Self((now.as_nanos() / 1000) & Self::MASK)
-    }
-}
-
-/// A hold time as ages are compared with: in ticks, moved to the top of the word, where an age has its
-/// sign. Two workers' turns overlap, so an entry can be a little younger than "now": its age is then
-/// negative and it has not expired. Capped at half the range, 1.1 years.
-#[derive(Clone, Copy)]
-struct Span(i64);
-
-impl Span {
-    const TOP: u32 = u64::BITS - Ticks::BITS;
-
-    fn of(hold: Duration) -> Self {
-        let ticks = u64::try_from(hold.as_micros()).unwrap_or(u64::MAX);
-        Self((ticks.min(Ticks::MASK / 2) << Self::TOP).cast_signed())
-    }
-}
-
-const fn centiseconds(now: Instant) -> u32 {
-    // Wraps after 497 days, like the kernel's own clock_t.
-    #[allow(clippy::cast_possible_truncation)]
-    let centis = (now.as_nanos() / 10_000_000) as u32;
-    centis
-}
-
-/// An entry in one word: port (12 bits, 0 for the bridge itself), flags (6), ticks (46).
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Value(u64);
-
-impl Value {
-    const LOCAL: u64 = 1 << 46;
-    const FIXED: u64 = 1 << 47;
-    const STICKY: u64 = 1 << 48;
-    const BY_USER: u64 = 1 << 49;
-    const EXTERNAL: u64 = 1 << 50;
-    const LOCKED: u64 = 1 << 51;
-
-    fn new(entry: Entry) -> Self {
-        let Flags {
-            local,
-            fixed,
-            sticky,
-            by_user,
-            external,
-            locked,
-        } = entry.flags;
-        let bit = |on: bool, bit: u64| if on { bit } else { 0 };
-        Self(
-            entry.port.map_or(0, |port| u64::from(port.get())) << 52
-                | bit(local, Self::LOCAL)
-                | bit(fixed, Self::FIXED)
-                | bit(sticky, Self::STICKY)
-                | bit(by_user, Self::BY_USER)
-                | bit(external, Self::EXTERNAL)
-                | bit(locked, Self::LOCKED)
-                | Ticks::at(entry.updated).0,
-        )
-    }
-
-    #[inline]
-    const fn port(self) -> Option<PortNo> {
-        PortNo::unpack((self.0 >> 52) as u16)
-    }
-
-    #[inline]
-    const fn is_local(self) -> bool {
-        self.0 & Self::LOCAL != 0
-    }
-
-    #[inline]
-    const fn is_sticky(self) -> bool {
-        self.0 & Self::STICKY != 0
-    }
-
-    #[inline]
-    const fn updated(self) -> Ticks {
-        Ticks(self.0 & Ticks::MASK)
-    }
-
-    #[inline]
-    const fn refreshed(self, ticks: Ticks) -> Self {
-        Self(self.0 & !Ticks::MASK | ticks.0)
-    }
-
-    /// Whether the entry ages and is at least as old as the hold time (`has_expired`).
-    #[inline]
-    const fn expired(self, now: Ticks, hold: Span) -> bool {
-        // The shift drops port and flags together with the wrapped part of the age.
-        let age = (now.0.wrapping_sub(self.0) << Span::TOP).cast_signed();
-        age >= hold.0 && self.0 & (Self::FIXED | Self::EXTERNAL) == 0
-    }
-
-    const fn flags(self) -> Flags {
-        Flags {
-            local: self.is_local(),
-            fixed: self.0 & Self::FIXED != 0,
-            sticky: self.is_sticky(),
-            by_user: self.0 & Self::BY_USER != 0,
-            external: self.0 & Self::EXTERNAL != 0,
-            locked: self.0 & Self::LOCKED != 0,
-        }
-    }
-}
-
-const SLOTS: usize = 3;
-
-/// One cache line: three keys, their values, when they were last used, and how many keys went past.
-#[derive(Default)]
-#[repr(align(64))]
-struct Bucket {
-    /// 0 is an empty slot.
-    keys: [AtomicU64; SLOTS],
-    values: [AtomicU64; SLOTS],
-    /// Centiseconds since the start of the run.
-    used: [AtomicU32; SLOTS],
-    /// Low 20 bits: keys whose home is this bucket or one before it, that live behind it. High 12
-    /// bits: how often a key was taken out of this bucket.
-    state: AtomicU32,
-}
-
-/// One removal, in [`Bucket::state`].
-const REMOVAL: u32 = 1 << 20;
-
-/// A place in the table.
-#[derive(Clone, Copy)]
-struct Slot {
-    bucket: usize,
-    position: usize,
-}
-
-/// What a search found.
-#[derive(Clone, Copy)]
-struct Hit<'a> {
-    bucket: &'a Bucket,
-    slot: Slot,
-    value: Value,
-}
-
-struct Table {
-    /// A power of two of them, at least two.
-    buckets: Box<[Bucket]>,
-    /// By slot: the stamp of its birth.
-    born: Box<[[AtomicU32; SLOTS]]>,
-    seed: u64,
-    /// What takes a hash down to a bucket's index.
-    shift: u32,
-}
-
-impl Table {
-    fn new(buckets: usize, seed: u64) -> Self {
-        Self {
-            buckets: (0..buckets).map(|_| Bucket::default()).collect(),
-            born: (0..buckets).map(|_| Default::default()).collect(),
-            seed,
-            shift: u64::BITS - buckets.trailing_zeros(),
-        }
-    }
-
-    fn slots(&self) -> usize {
-        self.buckets.len() * SLOTS
-    }
-
-    /// The bucket a key belongs to: the highest bits of a product with a random odd number, which is a
-    /// universal hash (Dietzfelbinger et al. 1997): whoever does not know the number finds no two keys
-    /// that share a bucket more often than chance.
-    #[inline(always)]
-    fn home(&self, key: Key) -> usize {
-        #[allow(clippy::cast_possible_truncation)] // fewer than 2^32 buckets
-        let index = (key.0.wrapping_mul(self.seed) >> self.shift) as usize;
-        index
-    }
-
-    fn next(&self, bucket: usize) -> usize {
-        (bucket + 1) & (self.buckets.len() - 1)
-    }
-
-    #[inline]
-    fn value(&self, slot: Slot) -> &AtomicU64 {
-        &self.buckets[slot.bucket].values[slot.position]
-    }
-
-    #[inline]
-    fn used(&self, slot: Slot) -> &AtomicU32 {
-        &self.buckets[slot.bucket].used[slot.position]
-    }
-
-    fn entry(&self, slot: Slot, value: Value) -> Entry {
-        Entry {
-            port: value.port(),
-            flags: value.flags(),
-            updated: Instant::from_nanos(value.updated().0 * 1000),
-            used: Instant::from_nanos(
-                u64::from(self.used(slot).load(Ordering::Relaxed)) * 10_000_000,
-            ),
-        }
-    }
-
-    /// Finds a key. In a table at most 60 % full it looks into 1.1 buckets on average.
-    #[inline(always)]
-    fn find(&self, key: Key) -> Option<Hit<'_>> {
-        let mut index = self.home(key);
-        loop {
-            let bucket = &self.buckets[index];
-            let state = bucket.state.load(Ordering::Acquire);
-            let [a, b, c] = &bucket.keys;
-            let hit = usize::from(a.load(Ordering::Acquire) == key.0)
-                | usize::from(b.load(Ordering::Acquire) == key.0) << 1
-                | usize::from(c.load(Ordering::Acquire) == key.0) << 2;
-            if hit != 0 {
-                // One bit at most is set: 1, 2, 4 become 0, 1, 2.
-                let position = (hit >> 1).min(SLOTS - 1);
-                let value = Value(bucket.values[position].load(Ordering::Acquire));
-                if bucket.state.load(Ordering::Relaxed) / REMOVAL != state / REMOVAL {
-                    // The slot may have been given to another station between the two loads.
-                    continue;
-                }
-                let slot = Slot {
-                    bucket: index,
-                    position,
-                };
-                return Some(Hit {
-                    bucket,
-                    slot,
-                    value,
-                });
-            }
-            // Ends: at most three in five slots are taken, so not every bucket was passed.
-            if state.is_multiple_of(REMOVAL) {
-                return None;
-            }
-            index = self.next(index);
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (Slot, Key, Value)> + use<'_> {
-        (0..self.buckets.len())
-            .flat_map(|bucket| (0..SLOTS).map(move |position| Slot { bucket, position }))
-            .filter_map(|slot| {
-                let key = self.buckets[slot.bucket].keys[slot.position].load(Ordering::Acquire);
-                (key != 0).then(|| {
-                    let value = Value(self.value(slot).load(Ordering::Acquire));
-                    (slot, Key(key), value)
-                })
-            })
-    }
-
-    /// Puts in a key that is not there; the caller holds the lock and has seen to it that there is room.
-    fn place(&self, key: Key, entry: Entry, born: u32) {
-        let mut index = self.home(key);
-        loop {
-            let bucket = &self.buckets[index];
-            let free = |k: &AtomicU64| k.load(Ordering::Relaxed) == 0;
-            if let Some(position) = bucket.keys.iter().position(free) {
-                let slot = Slot {
-                    bucket: index,
-                    position,
-                };
-                self.born(slot).store(born, Ordering::Relaxed);
-                self.overwrite(slot, entry);
-                // The key comes last: who sees it sees the value.
-                bucket.keys[position].store(key.0, Ordering::Release);
-                return;
-            }
-            bucket.state.fetch_add(1, Ordering::Release);
-            index = self.next(index);
-        }
-    }
-
-    fn born(&self, slot: Slot) -> &AtomicU32 {
-        &self.born[slot.bucket][slot.position]
-    }
-
-    fn overwrite(&self, slot: Slot, entry: Entry) {
-        self.used(slot)
-            .store(centiseconds(entry.used), Ordering::Relaxed);
-        self.value(slot)
-            .store(Value::new(entry).0, Ordering::Release);
-    }
-
-    /// Empties the slot of a key; the caller holds the lock.
-    fn vacate(&self, key: Key, slot: Slot) {
-        let bucket = &self.buckets[slot.bucket];
-        bucket.keys[slot.position].store(0, Ordering::Release);
-        // Before the slot can get its next value, so that who sees that value sees this.
-        bucket.state.fetch_add(REMOVAL, Ordering::Release);
-        let mut index = self.home(key);
-        while index != slot.bucket {
-            self.buckets[index].state.fetch_sub(1, Ordering::Release);
-            index = self.next(index);
-        }
-    }
-
-    fn doubled(&self) -> Self {
-        let bigger = Self::new(self.buckets.len() * 2, self.seed);
-        for (slot, key, value) in self.iter() {
-            let born = self.born(slot).load(Ordering::Relaxed);
-            bigger.place(key, self.entry(slot, value), born);
-        }
-        bigger
-    }
-}
-
-#[cfg(all(test, tapswitch_loom))]
-mod model;
 #[cfg(all(test, not(tapswitch_loom)))]
 mod tests;
