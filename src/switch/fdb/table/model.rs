@@ -4,6 +4,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::*;
+use crate::wire::MacAddr;
 
 fn key(station: u64) -> Key {
     Key::untagged(MacAddr::from_u64(station))
@@ -31,29 +32,25 @@ fn port_of(table: &Table, station: u64) -> Option<u16> {
 }
 
 /// A slot goes from one station to another and back; a lookup never mixes them up.
+///
+/// The writer knows its slots, so that it starts with a store: loom takes a thread that only reads for
+/// ordered after the reads of others, and would try one order only.
 #[test]
 fn a_reader_never_sees_another_stations_port() {
     loom::model(|| {
         let table = Arc::new(table());
         table.place(key(1), entry(1), 0);
+        let slot = table.find(key(1)).expect("it was just placed").slot;
         let writer = thread::spawn({
             let table = Arc::clone(&table);
             move || {
-                let take_out = |station| {
-                    let slot = table
-                        .find(key(station))
-                        .expect("only this thread removes")
-                        .slot;
-                    table.vacate(key(station), slot);
-                };
-                take_out(1);
+                table.vacate(key(1), slot);
                 table.place(key(2), entry(2), 1);
-                take_out(2);
+                table.vacate(key(2), slot);
                 table.place(key(1), entry(1), 2);
             }
         });
         assert!([None, Some(1)].contains(&port_of(&table, 1)));
-        assert!([None, Some(2)].contains(&port_of(&table, 2)));
         writer.join().expect("the writer does not panic");
         assert_eq!((port_of(&table, 1), port_of(&table, 2)), (Some(1), None));
     });
@@ -65,12 +62,13 @@ fn a_reader_always_finds_what_stays() {
     loom::model(|| {
         let table = Arc::new(table());
         table.place(key(1), entry(1), 0);
+        table.place(key(2), entry(2), 1);
+        let slot = table.find(key(2)).expect("it was just placed").slot;
         let writer = thread::spawn({
             let table = Arc::clone(&table);
             move || {
-                table.place(key(2), entry(2), 1);
-                let slot = table.find(key(2)).expect("only this thread removes").slot;
                 table.vacate(key(2), slot);
+                table.place(key(3), entry(3), 2);
             }
         });
         assert_eq!(port_of(&table, 1), Some(1));
