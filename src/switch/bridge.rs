@@ -286,7 +286,7 @@ fn leave_by(walk: &mut Walk<'_>, port: &PlanPort, transit: Transit) {
     } else if walk.too_long_for(netdev, transit) {
         walk.lose(port.netdev, DropReason::EgressOversize);
     } else {
-        walk.transmit(port.netdev, transit);
+        walk.transmit(port.netdev, netdev, transit);
     }
 }
 

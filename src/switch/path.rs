@@ -146,11 +146,13 @@ pub fn originate(
         return walk.lose(netdev, DropReason::Runt);
     };
     walk.header = header;
-    if !plan.netdevs[netdev.index()].up {
+    let sender = &plan.netdevs[netdev.index()];
+    if !sender.up {
         return walk.lose(netdev, DropReason::NetdevDown);
     }
     walk.transmit(
         netdev,
+        sender,
         Transit {
             kind: walk.header.kind,
             tag_aside: false,
@@ -257,6 +259,9 @@ impl<'a> Walk<'a> {
             return;
         };
         let view = self.view(bridge);
+        if !view.outgrows_cache() {
+            return;
+        }
         for frame in frames
             .iter()
             .filter_map(|octets| Ethernet::parse(octets).ok())
@@ -296,7 +301,7 @@ impl<'a> Walk<'a> {
             if hops > HOP_LIMIT {
                 self.lose(netdev, DropReason::HopLimit);
             } else {
-                self.receive(netdev, transit);
+                self.receive(netdev, &self.plan.netdevs[netdev.index()], transit);
             }
         }
     }
@@ -314,7 +319,7 @@ impl<'a> Walk<'a> {
             return self.refuse(DropReason::NetdevDown);
         }
         match attachment.side {
-            Side::Wire => self.arrive(attachment.netdev),
+            Side::Wire => self.arrive(attachment.netdev, netdev),
             Side::Stack => {
                 // A socket may send a tag beyond the MTU, but only an 802.1Q one (packet_extra_vlan_len_allowed).
                 let tag = if header.ether_type == 0x8100 {
@@ -327,6 +332,7 @@ impl<'a> Walk<'a> {
                 }
                 self.transmit(
                     attachment.netdev,
+                    netdev,
                     Transit {
                         kind: self.header.kind,
                         tag_aside: false,
@@ -338,10 +344,11 @@ impl<'a> Walk<'a> {
 
     /// A frame comes in by a netdev's wire side: for whom it is (`eth_type_trans`), then the handlers.
     #[inline(always)]
-    fn arrive(&mut self, netdev: NetdevId) {
-        let kind = self.kind_for(self.plan.netdevs[netdev.index()].mac);
-        self.count_rx(netdev, self.len);
+    fn arrive(&mut self, id: NetdevId, netdev: &PlanNetdev) {
+        let kind = self.kind_for(netdev.mac);
+        self.count_rx(id, self.len);
         self.receive(
+            id,
             netdev,
             Transit {
                 kind,
@@ -352,24 +359,24 @@ impl<'a> Walk<'a> {
 
     /// The handlers of a netdev, in the kernel's order (`__netif_receive_skb_core`).
     #[inline(always)]
-    fn receive(&mut self, netdev: NetdevId, mut transit: Transit) {
+    fn receive(&mut self, id: NetdevId, netdev: &PlanNetdev, mut transit: Transit) {
         if !transit.tag_aside && is_tag_type(self.header.ether_type) {
             if self.len < TAGGED_MIN {
-                self.counters.netdevs[netdev.index()].rx_dropped += 1;
+                self.counters.netdevs[id.index()].rx_dropped += 1;
                 return self.refuse(DropReason::TruncatedTag);
             }
             transit.tag_aside = true;
         }
-        match self.plan.netdevs[netdev.index()].receive {
+        match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
-            Receive::Stack => self.deliver_up(netdev, transit.kind),
+            Receive::Stack => self.leave(netdev.stack, transit.kind),
         }
     }
 
     /// A frame leaves by a netdev (`ndo_start_xmit`).
     #[inline(always)]
-    pub(super) fn transmit(&mut self, id: NetdevId, transit: Transit) {
-        match self.plan.netdevs[id.index()].transmit {
+    pub(super) fn transmit(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
+        match netdev.transmit {
             Transmit::Wire(wire) => {
                 self.count_tx(id, self.len);
                 self.leave(wire, self.header.kind);
@@ -407,7 +414,7 @@ impl<'a> Walk<'a> {
         };
         match peer.receive {
             // Nothing more can branch there, so no queue is needed.
-            Receive::Stack => self.receive(peer_id, transit),
+            Receive::Stack => self.receive(peer_id, peer, transit),
             Receive::Bridge(..) => self.egress.pending.push_back((peer_id, transit)),
         }
     }
