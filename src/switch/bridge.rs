@@ -19,6 +19,7 @@ use crate::switch::fdb::{CapacityReached, Edit, Entry, Flags, Learn, Target};
 use crate::wire::MacAddr;
 
 /// A frame that came in by a port.
+#[inline(always)]
 pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut transit: Transit) {
     let bridge = &walk.plan.bridges[index as usize];
     let Some(port) = port(bridge, number) else {
