@@ -48,7 +48,7 @@
 //! |---|---|
 //! | learned stations per bridge | 1,048,576, or `fdb_max_learned`; then frames are flooded and the refusal is counted |
 //! | entries per bridge, of any sort | 16,777,216 |
-//! | memory of a table | 80 octets a slot at 30 to 60 % filling: 80 MiB for a million stations |
+//! | memory of a table | 38 to 76 octets an entry: 40 MB for a million stations |
 //! | ports per bridge | 1,023, as in Linux |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
 //! | frames per turn and attachment | 64 |
@@ -60,7 +60,7 @@
 //!   not fit 32 bits beside port and flags, and `bridge -s fdb show` prints a second time, when an entry
 //!   was last *used*. A bucket is three keys, three 64-bit values (port, flags, microseconds), three
 //!   use stamps and a count of keys that went past it: still one cache line, no sequence number (key,
-//!   value, key again is enough), no `unsafe`, and 80 instead of 40 octets a station.
+//!   value and a count of removals are enough), no `unsafe`, and twice the memory of five keys a line.
 //! - *Expiry is the sweep's business.* Sweeping a million entries whenever the next one is due costs
 //!   more than the frames in between. Lookups compare ages themselves, so that expiry is exact; sweeps
 //!   only reclaim memory.

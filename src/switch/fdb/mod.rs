@@ -6,8 +6,8 @@
 //! no `unsafe`: every cell is an atomic.
 //!
 //! Bounds: learned entries by [`Fdb::max_learned`] (default 1,048,576), all entries by
-//! [`CAPACITY`]. Memory: 76 octets per bucket with its side table; the table doubles when it is 60 %
-//! full and never shrinks, so 42 to 84 octets an entry, 80 MB for a million stations.
+//! [`CAPACITY`]. Memory: 76 octets per bucket with its side table; the table doubles when it is two
+//! thirds full and never shrinks, so 38 to 76 octets an entry, 40 MB for a million stations.
 //!
 //! Time: an entry knows when its source was last seen, in microseconds. It expires *exactly* then plus
 //! the hold time, in every lookup, whether or not a sweep has reclaimed its slot yet.
@@ -436,7 +436,7 @@ impl Fdb {
             return Err(CapacityReached);
         }
         let mut table = self.table.load_full();
-        if (writer.len + 1) * 5 > table.slots() * 3 {
+        if (writer.len + 1) * 3 > table.slots() * 2 {
             table = Arc::new(table.doubled());
             self.table.store(Arc::clone(&table));
         }

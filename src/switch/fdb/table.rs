@@ -263,7 +263,8 @@ impl Table {
         std::hint::black_box(self.buckets[self.home(key)].keys[0].load(Ordering::Relaxed));
     }
 
-    /// Finds a key. In a table at most 60 % full it looks into 1.1 buckets on average.
+    /// Finds a key. In a table two thirds full it looks into 1.2 buckets for a hit, 1.6 for a miss, on
+    /// average; the next bucket is the next cache line.
     #[inline(always)]
     pub(super) fn find(&self, key: Key) -> Option<Hit<'_>> {
         let mut index = self.home(key);
@@ -292,7 +293,7 @@ impl Table {
                     value,
                 });
             }
-            // Ends: at most three in five slots are taken, so not every bucket was passed.
+            // Ends: at most two in three slots are taken, so not every bucket was passed.
             if state.is_multiple_of(REMOVAL) {
                 return None;
             }
