@@ -1,0 +1,123 @@
+//! Options of bridges and their ports: `type bridge`, `type bridge_slave`, `bridge link set`.
+
+use super::{Apply, Done, Failure};
+use crate::iproute::command::{BridgeOptions, PortOptions};
+use crate::netdev::bridge::PortFlags;
+use crate::netdev::bridge_options::BridgeOption;
+use crate::netdev::{Errno, NetdevId, Refusal};
+use crate::time::Duration;
+
+impl Apply<'_> {
+    /// `br_changelink`.
+    pub(super) fn bridge_options(&mut self, id: NetdevId, options: &BridgeOptions) -> Done {
+        let centis = |value: u32| Duration::from_millis(u64::from(value) * 10);
+        let steps = [
+            options
+                .forward_delay
+                .map(|it| BridgeOption::ForwardDelay(centis(it))),
+            options
+                .hello_time
+                .map(|it| BridgeOption::HelloTime(centis(it))),
+            options.max_age.map(|it| BridgeOption::MaxAge(centis(it))),
+            options
+                .ageing_time
+                .map(|it| BridgeOption::AgeingTime(centis(it))),
+            options.stp_state.map(|it| BridgeOption::Stp(it != 0)),
+            options.priority.map(BridgeOption::Priority),
+            options.group_fwd_mask.map(BridgeOption::GroupFwdMask),
+            options.group_address.map(BridgeOption::GroupAddress),
+            options.fdb_flush.then_some(BridgeOption::FdbFlush),
+            options
+                .no_linklocal_learn
+                .map(BridgeOption::NoLinklocalLearn),
+            options.mcast_snooping.map(BridgeOption::McastSnooping),
+            options.fdb_max_learned.map(BridgeOption::FdbMaxLearned),
+        ];
+        for step in steps.into_iter().flatten() {
+            self.network.set_bridge_option(self.now, id, step)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn bridge_link_set(&mut self, dev: &str, options: &PortOptions) -> Done {
+        let backup = self.backup(options, |name| {
+            (format!("Error: device {name} does not exist\n"), 255)
+        })?;
+        let id = self.bridge_device(dev)?;
+        // iproute2 does not send a cost of 0.
+        let options = PortOptions {
+            cost: options.cost.filter(|cost| *cost > 0),
+            ..options.clone()
+        };
+        self.port_options(id, &options, backup)
+    }
+
+    /// `br_setport`.
+    pub(super) fn port_options(
+        &mut self,
+        id: NetdevId,
+        options: &PortOptions,
+        backup: Option<Option<NetdevId>>,
+    ) -> Done {
+        let network = &mut *self.network;
+        let Some((_, port)) = network.port(id) else {
+            let note = format!("{} is not a bridge port", network.netdev(id).name);
+            return Err(Refusal::new(Errno::NotSupported, note).into());
+        };
+        let old = port.flags;
+        let flags = PortFlags {
+            hairpin: options.hairpin.unwrap_or(old.hairpin),
+            guard: options.guard.unwrap_or(old.guard),
+            root_block: options.root_block.unwrap_or(old.root_block),
+            fastleave: options.fastleave.unwrap_or(old.fastleave),
+            learning: options.learning.unwrap_or(old.learning),
+            flood: options.flood.unwrap_or(old.flood),
+            mcast_flood: options.mcast_flood.unwrap_or(old.mcast_flood),
+            bcast_flood: options.bcast_flood.unwrap_or(old.bcast_flood),
+            mcast_to_unicast: options.mcast_to_unicast.unwrap_or(old.mcast_to_unicast),
+            proxy_arp: options.proxy_arp.unwrap_or(old.proxy_arp),
+            proxy_arp_wifi: options.proxy_arp_wifi.unwrap_or(old.proxy_arp_wifi),
+            isolated: options.isolated.unwrap_or(old.isolated),
+            locked: options.locked.unwrap_or(old.locked),
+            mab: options.mab.unwrap_or(old.mab),
+        };
+        network.set_port_flags(id, flags)?;
+        if let Some(cost) = options.cost {
+            network.set_port_cost(self.now, id, cost)?;
+        }
+        if let Some(priority) = options.priority {
+            network.set_port_priority(self.now, id, priority)?;
+        }
+        if let Some(state) = options.state {
+            network.set_port_state(self.now, id, state)?;
+        }
+        if options.fdb_flush {
+            network.flush_learned(self.now, id)?;
+        }
+        if let Some(mask) = options.group_fwd_mask {
+            network.set_port_group_fwd_mask(id, mask)?;
+        }
+        if let Some(backup) = backup {
+            network.set_backup_port(id, backup)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn backup(
+        &self,
+        options: &PortOptions,
+        absent: impl Fn(&str) -> (String, u8),
+    ) -> Result<Option<Option<NetdevId>>, Failure> {
+        match &options.backup_port {
+            None => Ok(None),
+            Some(None) => Ok(Some(None)),
+            Some(Some(name)) => {
+                let found = self.network.find(self.ns, name);
+                found.map(|id| Some(Some(id))).ok_or_else(|| {
+                    let (text, status) = absent(name);
+                    Failure::Said(text, status)
+                })
+            }
+        }
+    }
+}
