@@ -30,6 +30,13 @@ pub enum Error {
     #[error("/dev/net/tun may not be opened by this user: chmod 666 /dev/net/tun, or run as root")]
     TunForbidden,
 
+    /// The namespace we are in may not be worked in.
+    #[error(
+        "no permission to work in this network namespace: run as root, or without --host for a \
+         sandbox of your own"
+    )]
+    HostForbidden,
+
     /// TAP devices may not be made here.
     #[error(
         "no permission to make the TAP device {name}: run as root, or without --host for a sandbox of \
@@ -71,12 +78,12 @@ pub enum Error {
     },
 
     /// Anything else, with what was being done.
-    #[error("cannot {doing}: {source}")]
+    #[error("cannot {doing}: {why}")]
     Io {
         /// What was being done: "set up the device p1".
         doing: String,
-        /// Why not.
-        source: io::Error,
+        /// Why not. No `source`: what prints the chain of causes would say it twice.
+        why: io::Error,
     },
 }
 
@@ -84,6 +91,18 @@ impl Error {
     /// Says what was being done when an error came.
     pub(crate) fn doing(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
-        move |source| Self::Io { doing, source }
+        move |why| Self::Io { doing, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Error::doing("open p1")(io::ErrorKind::NotFound.into());
+        let chain = format!("{:#}", anyhow::Error::from(error));
+        assert_eq!(chain, "cannot open p1: entity not found");
     }
 }

@@ -87,11 +87,14 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When `/proc` is missing.
+    /// When `/proc` is missing, or this namespace is not ours to work in.
     pub fn new(host: bool, run: RunId) -> Result<Self, Error> {
         let own = namespace::current_net()
             .and_then(|net| Space::open(None, net))
-            .map_err(Error::doing("open this network namespace"))?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied if host => Error::HostForbidden,
+                _ => Error::doing("open this network namespace")(error),
+            })?;
         Ok(Self {
             host,
             spaces: BTreeMap::from([(NamespaceId::OWN, own)]),
