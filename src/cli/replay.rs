@@ -129,8 +129,9 @@ impl Args {
                     break;
                 }
                 let network = engine.network();
-                if let Some((ingress, octets)) = inputs.take(&|name| network.find_attachment(name))
-                {
+                if let Some((ingress, octets)) = inputs.take(network.attachments().len(), &|name| {
+                    network.find_attachment(name)
+                }) {
                     engine
                         .inject(ingress, &[octets], &mut recorder)
                         .map_err(file_failure)?;

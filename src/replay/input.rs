@@ -85,6 +85,8 @@ pub struct Inputs {
     last: u64,
     /// The input whose frame was taken last; its reader still stands there.
     taken: Option<usize>,
+    /// How many attachments there had been when names were last looked up.
+    attachments: usize,
 }
 
 impl Inputs {
@@ -181,7 +183,20 @@ impl Inputs {
 
     /// Returns the frame whose time [`Self::next_time`] told, and its attachment. `None` when there
     /// is none, or when no attachment is called so: that input ends with this error.
-    pub fn take(&mut self, lookup: Lookup<'_>) -> Option<(AttachmentId, &[u8])> {
+    ///
+    /// `attachments` is how many there have been: when the script has made more, one of them may
+    /// have the name of one that is gone, and is the one to feed from then on.
+    pub fn take(
+        &mut self,
+        attachments: usize,
+        lookup: Lookup<'_>,
+    ) -> Option<(AttachmentId, &[u8])> {
+        if self.attachments != attachments {
+            self.attachments = attachments;
+            for input in &mut self.inputs {
+                input.look_again(lookup);
+            }
+        }
         let (index, _) = self.next()?;
         let input = &mut self.inputs[index];
         let id = match input.attachment(lookup) {
@@ -239,6 +254,24 @@ impl Input {
                 }
             }
         };
+    }
+
+    /// Looks up again what was found before. What has another name now is fed as before.
+    fn look_again(&mut self, lookup: Lookup<'_>) {
+        let renew = |name: &str, id: &mut Option<AttachmentId>| {
+            if id.is_some() {
+                *id = lookup(name).ok().or(*id);
+            }
+        };
+        match &mut self.feed {
+            Feed::One { name, id } => renew(name, id),
+            Feed::ByInterface { section, ids } if *section == self.reader.section() => {
+                for (interface, id) in self.reader.interfaces().iter().zip(ids) {
+                    renew(interface.name.as_deref().unwrap_or_default(), id);
+                }
+            }
+            Feed::ByInterface { .. } => {}
+        }
     }
 
     /// Finds the attachment of the frame the reader stands at.
@@ -318,7 +351,7 @@ mod tests {
         };
         let mut fed = Vec::new();
         while let Some(time) = inputs.next_time() {
-            if let Some((AttachmentId(id), octets)) = inputs.take(&lookup) {
+            if let Some((AttachmentId(id), octets)) = inputs.take(3, &lookup) {
                 fed.push((time.as_nanos(), id, octets[0] as char));
             }
         }

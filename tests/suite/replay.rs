@@ -130,6 +130,23 @@ fn json_holds_what_commands_printed() {
 }
 
 #[test]
+fn a_tap_that_is_made_again_is_fed_again() {
+    let (_folder, path) = script(
+        "ip link add br0 type bridge\nip link set br0 up\n\
+         ip tuntap add p1 mode tap\nip link set p1 master br0 up\n\
+         sleep 0.0001\nip tuntap del p1 mode tap\n\
+         ip tuntap add p1 mode tap\nip link set p1 master br0 up\n",
+    );
+    let input = "p1=captures/conversation-le-us.pcap";
+    let (code, out, errors) = run(&[&path, "--in", input, "--json"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let summary: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_adds_up(&summary, "made again");
+    assert!(!out.contains("netdev_down"), "{out}");
+    assert_eq!(summary["total"]["frames_in"], 24);
+}
+
+#[test]
 fn out_dir_separates_directions() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let dir = folder.path().join("made/by/us");
