@@ -212,6 +212,7 @@ impl Args {
                 .inputs
                 .iter()
                 .map(|input| PathBuf::from(split_input(input).1))
+                .chain([self.topology.clone()])
                 .collect(),
         }
     }

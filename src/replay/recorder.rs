@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{CommandSummary, Event, Sink};
@@ -76,10 +77,10 @@ impl Recorder {
     pub fn open(&mut self, outputs: &Outputs, base: u64) -> io::Result<()> {
         self.base = base;
         self.drops = outputs.drops;
-        let inputs: HashSet<PathBuf> = outputs
+        let inputs: HashSet<FileId> = outputs
             .inputs
             .iter()
-            .filter_map(|path| path.canonicalize().ok())
+            .filter_map(|path| file_id(path))
             .collect();
         if let Some(path) = &outputs.pcapng {
             let output: Box<dyn Write> = if path.as_os_str() == "-" {
@@ -316,7 +317,7 @@ const fn description(kind: &Kind, side: Side) -> &'static str {
 /// attachments alike, the later one gets `~2`, `~3`, ….
 struct Directory {
     path: PathBuf,
-    inputs: HashSet<PathBuf>,
+    inputs: HashSet<FileId>,
     taken: HashSet<String>,
     /// By attachment: in, out.
     files: Vec<Option<[PcapSink<Spill>; 2]>>,
@@ -409,10 +410,19 @@ impl Write for Spill {
     }
 }
 
+/// What makes two paths the same file, by whatever name or link: device and inode.
+type FileId = (u64, u64);
+
+/// Returns which file it is; of a device or a pipe, which writing does not empty, none.
+fn file_id(path: &Path) -> Option<FileId> {
+    let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some((file.dev(), file.ino()))
+}
+
 /// Making a file empties it, which would be the end of an input.
-fn spare_inputs(path: &Path, inputs: &HashSet<PathBuf>) -> io::Result<()> {
-    match path.canonicalize() {
-        Ok(real) if inputs.contains(&real) => Err(io::Error::new(
+fn spare_inputs(path: &Path, inputs: &HashSet<FileId>) -> io::Result<()> {
+    match file_id(path) {
+        Some(id) if inputs.contains(&id) => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             format!("{} is an input and would be overwritten", path.display()),
         )),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{assert_adds_up, replay};
+use super::{assert_adds_up, replay, root};
 
 /// Runs and returns exit status, standard output, standard error.
 fn run(args: &[&str]) -> (i32, String, String) {
@@ -127,6 +127,26 @@ fn json_holds_what_commands_printed() {
         last["stdout"],
         "02:00:00:00:00:02 dev p4 master br0 static\n"
     );
+}
+
+#[test]
+fn an_input_is_not_overwritten_by_whatever_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (capture, lab) = (path("in.pcap"), path("lab.sh"));
+    let (hard, soft) = (path("hard.pcap"), path("soft.pcap"));
+    fs::copy(root("fixtures/captures/llc.pcap"), &capture).unwrap();
+    fs::copy(root("fixtures/topologies/four-taps.sh"), &lab).unwrap();
+    fs::hard_link(&capture, &hard).unwrap();
+    std::os::unix::fs::symlink(&capture, &soft).unwrap();
+    let before = fs::read(&capture).unwrap();
+    let input = format!("p1={capture}");
+    for out in [&capture, &hard, &soft, &lab] {
+        let (code, _, errors) = run(&[&lab, "--in", &input, "--out", out]);
+        assert_eq!(code, 1, "{out}");
+        assert!(errors.contains("would be overwritten"), "{errors}");
+    }
+    assert!(fs::read(&capture).unwrap() == before);
 }
 
 #[test]
