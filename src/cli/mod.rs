@@ -6,9 +6,14 @@
 mod replay;
 mod run;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
+
+use crate::iproute::script::Script;
 
 /// Linux's layer 2 in userspace: a topology is a shell script of ip and bridge commands.
 #[derive(Debug, Parser)]
@@ -31,6 +36,19 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => args.execute(),
         Command::Run(args) => args.execute(),
     }
+}
+
+/// Reads a topology script.
+fn read_script(path: &Path) -> anyhow::Result<Script> {
+    let name = path.display().to_string();
+    let octets = fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    let text = str::from_utf8(&octets).map_err(|error| {
+        let readable = &octets[..error.valid_up_to()];
+        let line = readable.split(|&octet| octet == b'\n').count();
+        let octet = octets[readable.len()];
+        anyhow!("{name}:{line}: octet 0x{octet:02x} is not UTF-8; expected a script of text")
+    })?;
+    Ok(Script::parse(&name, text)?)
 }
 
 /// Prints an error, with what led to it, the way every sub-command does.

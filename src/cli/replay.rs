@@ -1,6 +1,6 @@
 //! `tapswitch replay`: captures in, virtual time, captures out.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::attach::capture::CaptureReader;
-use crate::iproute::script::Script;
 use crate::replay::{Engine, InputError, Inputs, Outputs, Recorder, Summary};
 
 /// Replay captures through a topology, in virtual time
@@ -91,7 +90,7 @@ impl Args {
             let message = "--out - and --json cannot both have standard output";
             return Err(Failure::Usage(anyhow::anyhow!(message)));
         }
-        let script = self.script().map_err(Failure::Usage)?;
+        let script = super::read_script(&self.topology).map_err(Failure::Usage)?;
         let mut inputs = self.inputs()?;
         inputs.start();
         let base = inputs.base().unwrap_or(0);
@@ -172,13 +171,6 @@ impl Args {
             }
             None => ExitCode::FAILURE,
         })
-    }
-
-    fn script(&self) -> anyhow::Result<Script> {
-        let name = self.topology.display().to_string();
-        let text =
-            fs::read_to_string(&self.topology).with_context(|| format!("cannot read {name}"))?;
-        Ok(Script::parse(&name, &text)?)
     }
 
     fn inputs(&self) -> Result<Inputs, Failure> {

@@ -1,15 +1,12 @@
 //! `tapswitch run`: the topology for real, on TAP devices.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde::Serialize;
 
 use crate::control::summary::Traffic;
-use crate::iproute::script::Script;
 use crate::live::{Options, Outcome, run};
 
 /// Run a topology live, on TAP devices
@@ -67,7 +64,7 @@ struct Summary<'a> {
 
 impl Args {
     pub(super) fn execute(&self) -> ExitCode {
-        let script = match self.script() {
+        let script = match super::read_script(&self.topology) {
             Ok(script) => script,
             Err(error) => {
                 super::complain(&error);
@@ -111,11 +108,5 @@ impl Args {
             let seconds = outcome.duration.as_secs_f64();
             write!(out, "{}", outcome.traffic).and_then(|()| writeln!(out, "time: {seconds:.3} s"))
         };
-    }
-
-    fn script(&self) -> anyhow::Result<Script> {
-        let name = self.topology.display().to_string();
-        let text = fs::read_to_string(&self.topology).with_context(|| name.clone())?;
-        Ok(Script::parse(&name, &text)?)
     }
 }

@@ -150,6 +150,18 @@ fn an_input_is_not_overwritten_by_whatever_name() {
 }
 
 #[test]
+fn a_script_that_is_not_text_is_refused_with_its_line() {
+    let (_folder, path) = script("");
+    fs::write(&path, b"ip netns add h1\nip netns add \xff\n").unwrap();
+    let (code, _, errors) = run(&[&path]);
+    assert_eq!(code, 2);
+    assert!(
+        errors.contains("lab.sh:2: octet 0xff is not UTF-8"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn a_tap_that_is_made_again_is_fed_again() {
     let (_folder, path) = script(
         "ip link add br0 type bridge\nip link set br0 up\n\
