@@ -51,7 +51,24 @@ fn read_script(path: &Path) -> anyhow::Result<Script> {
     Ok(Script::parse(&name, text)?)
 }
 
+/// Says which names are outside wires: one of them may be a misspelt netdev.
+fn taken_for_outside(names: impl Iterator<Item = String>, and: &str) -> Option<String> {
+    let names: Vec<_> = names.collect();
+    let names = match names.as_slice() {
+        [] => return None,
+        names => names.join(", "),
+    };
+    Some(format!(
+        "{names}: used but never created, so taken for the outside, {and}"
+    ))
+}
+
 /// Prints an error, with what led to it, the way every sub-command does.
 fn complain(error: &anyhow::Error) {
     eprintln!("tapswitch: {error:#}");
+}
+
+/// Prints what the user should know, although nothing went wrong.
+fn warn(warning: &str) {
+    eprintln!("tapswitch: warning: {warning}");
 }

@@ -149,12 +149,19 @@ impl Args {
             .map_err(file_failure)?;
         let reports = inputs.into_reports();
         let topology = self.topology.display().to_string();
-        let summary = Summary::new(&topology, base, &engine, &reports, commands);
+        let mut summary = Summary::new(&topology, base, &engine, &reports, commands);
+        let idle = script.outside().into_iter().filter(|name| {
+            let mut attachments = summary.traffic.attachments.iter();
+            !attachments.any(|one| one.name == *name && one.frames_in > 0)
+        });
+        summary
+            .warnings
+            .extend(super::taken_for_outside(idle, "and nothing came in"));
         self.print(&summary, out_is_stdout)
             .context("cannot write to standard output")
             .map_err(Failure::File)?;
         for warning in &summary.warnings {
-            eprintln!("tapswitch: warning: {warning}");
+            super::warn(warning);
         }
         let errors: Vec<_> = reports
             .iter()

@@ -71,6 +71,13 @@ impl Args {
                 return ExitCode::from(2);
             }
         };
+        if !self.host {
+            let outside = script.outside().into_iter();
+            let taken = super::taken_for_outside(outside, "and a TAP here (a NIC with --host)");
+            if let Some(warning) = taken {
+                super::warn(&warning);
+            }
+        }
         let options = Options {
             workers: self.workers.into(),
             exit: self.exit,

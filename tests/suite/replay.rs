@@ -162,6 +162,19 @@ fn a_script_that_is_not_text_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_name_that_may_be_misspelt_is_told() {
+    let (_folder, path) =
+        script("ip link add br0 type bridge\nip link set eth1 master br0\nip link set br1 up\n");
+    let (code, _, errors) = run(&[&path, "--in", "eth1=captures/llc.pcap"]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        errors,
+        "tapswitch: warning: br1: used but never created, so taken for the outside, and nothing \
+         came in\n"
+    );
+}
+
+#[test]
 fn a_tap_that_is_made_again_is_fed_again() {
     let (_folder, path) = script(
         "ip link add br0 type bridge\nip link set br0 up\n\
