@@ -404,12 +404,12 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn cross(&mut self, id: NetdevId, peer_id: NetdevId, transit: Transit) {
         let peer = &self.plan.netdevs[peer_id.index()];
-        if let Some(reason) = if !peer.up {
-            Some(DropReason::PeerDown)
-        } else {
-            self.too_long_for(peer, transit)
-                .then_some(DropReason::PeerOversize)
-        } {
+        let refused = match peer.up {
+            false => Some(DropReason::PeerDown),
+            true if self.too_long_for(peer, transit) => Some(DropReason::PeerOversize),
+            true => None,
+        };
+        if let Some(reason) = refused {
             self.counters.netdevs[id.index()].tx_dropped += 1;
             return self.lose(id, reason);
         }
