@@ -112,7 +112,7 @@ impl Show<'_> {
             kind: self.kind(netdev),
             port: self.port(netdev).map(Box::new),
             // Below the least MTU of IPv6 a netdev has none.
-            addr_gen_mode: (netdev.mtu >= 1280).then_some(AddrGenMode::Eui64),
+            addr_gen_mode: netdev.has_ipv6().then_some(AddrGenMode::Eui64),
             queues: Queues {
                 tso_max_size: self.tso_max_size(netdev),
                 ..Queues::default()

@@ -346,3 +346,49 @@ fn what_a_worker_learned_with_the_old_plan_is_flushed_again() {
     lab.control.handle_timeout(due);
     assert_eq!(bridge.fdb.get(key), None);
 }
+
+#[test]
+fn below_mtu_1280_there_is_no_ipv6() {
+    let mut lab = Lab::new();
+    lab.all(
+        "ip link add v1 mtu 1000 type veth peer name v2
+        ip addr add 2001:db8::1/64 dev v2
+        ip link add br0 type bridge mcast_snooping 0
+        ip link set v2 master br0",
+    );
+    let mut group = |line: &str, dev: &str| {
+        lab.all(line);
+        let shown = lab.run(&format!("bridge fdb show dev {dev}")).stdout;
+        shown.matches("33:33:00:00:00:01 self permanent").count()
+    };
+    assert_eq!(group("ip link set v1 up", "v1"), 0, "made with 1000");
+    assert_eq!(group("ip link set v1 mtu 1280", "v1"), 1);
+    assert_eq!(group("ip link set v1 mtu 1500", "v1"), 1, "once");
+    assert_eq!(group("ip link set v2 mtu 1279", "v2"), 0);
+    assert_eq!(group("ip link set v2 up", "br0"), 0, "br0 follows its port");
+    assert_eq!(group("ip link set v2 mtu 1500", "v2"), 1);
+    assert_eq!(group("ip link set v2 up", "br0"), 1);
+    let addresses = lab.run("ip -6 addr show dev v2").stdout;
+    assert!(
+        !addresses.contains("2001:db8::1"),
+        "gone for good: {addresses}"
+    );
+}
+
+#[test]
+fn an_entry_that_a_short_ageing_time_ended_stays_gone() {
+    let mut lab = Lab::new();
+    lab.all(
+        "ip link add br0 type bridge mcast_snooping 0
+        ip tuntap add p1 mode tap
+        ip link set p1 master br0 up
+        ip link set br0 up
+        bridge fdb add 02:00:00:00:00:01 dev p1 master dynamic
+        bridge fdb add 02:00:00:00:00:02 dev p1 master static
+        ip link set br0 type bridge ageing_time 0
+        ip link set br0 type bridge ageing_time 30000",
+    );
+    let shown = lab.run("bridge fdb show br br0").stdout;
+    assert!(!shown.contains("02:00:00:00:00:01"), "{shown}");
+    assert!(shown.contains("02:00:00:00:00:02"), "{shown}");
+}

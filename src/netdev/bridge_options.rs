@@ -57,7 +57,12 @@ impl Network {
             }
             BridgeOption::HelloTime(time) => bridge.tree.set_hello_time(time).map_err(range)?,
             BridgeOption::MaxAge(age) => bridge.tree.set_max_age(age).map_err(range)?,
-            BridgeOption::AgeingTime(time) => bridge.tree.set_ageing_time(time),
+            BridgeOption::AgeingTime(time) => {
+                bridge.tree.set_ageing_time(time);
+                // The kernel sweeps at once, so what expires now does not come back with a longer
+                // time set later.
+                bridge.fdb.sweep(now, bridge.hold());
+            }
             BridgeOption::Stp(on) => {
                 self.with_tree(now, id, on, |tree| tree.set_stp(now, on));
                 self.touch();

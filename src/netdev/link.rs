@@ -1,7 +1,7 @@
 //! Making, changing and deleting netdevs.
 
 use super::network::Mark;
-use super::{Bridge, Errno, Kind, NamespaceId, Network, Refusal};
+use super::{Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
 use crate::switch::NetdevId;
 use crate::time::Instant;
 use crate::wire::MacAddr;
@@ -12,7 +12,10 @@ pub(super) const MIN_MTU: u32 = 68;
 /// 224.0.0.1, which every netdev joins when it comes up.
 pub(super) const ALL_HOSTS: MacAddr = MacAddr::new([0x01, 0x00, 0x5e, 0, 0, 0x01]);
 
-/// ff02::1, which every netdev joins when it is made, IPv6 in use or not.
+/// The least MTU at which a netdev has IPv6 (`IPV6_MIN_MTU`).
+const MIN_MTU_IPV6: u32 = 1_280;
+
+/// ff02::1, which every netdev joins with IPv6, in use or not.
 pub(super) const ALL_NODES: MacAddr = MacAddr::new([0x33, 0x33, 0, 0, 0, 0x01]);
 
 /// What a new netdev is to be like; `None` for what the kernel takes by itself.
@@ -76,7 +79,7 @@ impl Network {
             self.with_tree(now, id, true, |tree| tree.set_address(now, mac));
         }
         if let Some(mtu) = mtu {
-            self.netdev_mut(id).mtu = mtu;
+            self.change_mtu(id, mtu);
         }
         Ok(id)
     }
@@ -202,8 +205,10 @@ impl Network {
         let id = self.create(link.ns, name, kind, mac);
         let netdev = self.netdev_mut(id);
         netdev.mac_set = link.mac.is_some();
-        netdev.mtu = link.mtu.unwrap_or(netdev.mtu);
         netdev.txqlen = link.txqlen.unwrap_or(netdev.txqlen);
+        if let Some(mtu) = link.mtu {
+            self.change_mtu(id, mtu);
+        }
         Ok(id)
     }
 
@@ -335,7 +340,11 @@ impl Network {
         netdev.opened = false;
         netdev.addresses.clear();
         netdev.unicast.clear();
-        netdev.groups = vec![ALL_NODES];
+        netdev.groups = if netdev.has_ipv6() {
+            vec![ALL_NODES]
+        } else {
+            Vec::new()
+        };
         self.touch();
     }
 
@@ -395,7 +404,7 @@ impl Network {
             return Ok(());
         }
         self.mtu_range(id).check(mtu)?;
-        self.netdev_mut(id).mtu = mtu;
+        self.change_mtu(id, mtu);
         if let Some(bridge) = self.bridge_mut(id) {
             bridge.mtu_set = true;
         }
@@ -404,6 +413,23 @@ impl Network {
         }
         self.touch();
         Ok(())
+    }
+
+    /// Changes the MTU, and with it whether there is IPv6: below its least MTU a netdev has neither
+    /// addresses nor ff02::1, and only the latter comes back (`addrconf_notify`).
+    pub(super) fn change_mtu(&mut self, id: NetdevId, mtu: u32) {
+        let netdev = self.netdev_mut(id);
+        let had = netdev.has_ipv6();
+        netdev.mtu = mtu;
+        if netdev.has_ipv6() == had || matches!(netdev.kind, Kind::Loopback) {
+            return;
+        }
+        if had {
+            netdev.groups.retain(|group| *group != ALL_NODES);
+            self.drop_ipv6(id);
+        } else if !netdev.groups.contains(&ALL_NODES) {
+            netdev.groups.push(ALL_NODES);
+        }
     }
 
     /// Returns the least and the greatest MTU a netdev takes; 0 as the greatest is no bound.
@@ -503,6 +529,14 @@ impl Network {
     /// `alias TEXT`; an empty one takes it away.
     pub fn set_alias(&mut self, id: NetdevId, alias: &str) {
         self.netdev_mut(id).alias = (!alias.is_empty()).then(|| alias.to_owned());
+    }
+}
+
+impl Netdev {
+    /// Whether its MTU is large enough for IPv6.
+    #[must_use]
+    pub const fn has_ipv6(&self) -> bool {
+        self.mtu >= MIN_MTU_IPV6
     }
 }
 

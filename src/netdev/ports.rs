@@ -499,7 +499,7 @@ impl Network {
         let least = mtus.min().filter(|mtu| *mtu > 0).unwrap_or(1_500);
         // dev_set_mtu refuses what is out of the bridge's own range; a dummy may have less.
         if least >= super::link::MIN_MTU && self.netdev(id).mtu != least {
-            self.netdev_mut(id).mtu = least;
+            self.change_mtu(id, least);
             self.touch();
         }
     }
