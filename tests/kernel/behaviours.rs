@@ -218,6 +218,19 @@ pub(crate) const FDB: &[Case] = &[
             bridge -j fdb show br br0",
     },
     Case {
+        name: "11 a new ageing time sweeps at once",
+        ports: 2,
+        bridge: "",
+        text: "
+            p1: h1 > h9
+            ip link set br0 type bridge ageing_time 0
+            wait 0.05
+            ip link set br0 type bridge ageing_time 30000
+            p2: h2 > h1 => p1
+            p2: h2 > h1 => p1
+            bridge -j fdb show br br0",
+    },
+    Case {
         name: "12 learning off keeps what was learned",
         ports: 3,
         bridge: "",
@@ -326,6 +339,36 @@ pub(crate) const FDB: &[Case] = &[
 
 /// Port states set by hand.
 pub(crate) const STATES: &[Case] = &[
+    Case {
+        name: "a spanning tree sets the states itself, and a port that comes up listens first",
+        ports: 3,
+        bridge: "",
+        text: "
+            ip link set br0 type bridge stp_state 1
+            bridge link set dev p1 state 3
+            bridge link set dev p1 state 0
+            p1: h1 > all => p2 p3 br0
+            ip link set p2 down
+            p1: h1 > all => p3 br0
+            ip link set p2 up
+            bridge link set dev p2 state 3
+            bridge -d -j link show
+            p1: h1 > all => p3 br0
+            p1: h1 > h2 => p3
+            p2: h2 > all => -
+            p2: h2 > h1 => -
+            p2: h2 > br0 => -
+            p2: h2 > ll00 => p2@stack
+            p2: h2 > ll0e => p2@stack
+            bridge fdb add 02:00:00:00:00:05 dev p2 master dynamic
+            bridge fdb add 02:00:00:00:00:06 dev p2 master static
+            p1: h1 > h6 => -
+            br0: br0 > all => p1 p3
+            ip link set p3 nomaster
+            ip link set p3 master br0
+            p1: h1 > all => br0
+            bridge -j fdb show br br0",
+    },
     Case {
         name: "16 blocking by hand turns into forwarding; 0, 1, 2 stick",
         ports: 2,

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use crate::differences::Known;
 use crate::record::{Answer, Record};
 use crate::scenario::{Scenario, Step};
-use crate::{oracle, ours};
+use crate::{differences, oracle, ours};
 
 /// Fields of show commands that say nothing about the bridge, and why they may differ.
 const MASKED: &[(&str, &str)] = &[
@@ -18,10 +19,6 @@ const MASKED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Rows of a netdev's own list for IPv6's all-nodes group are left out: they come and go with the
-/// stack's IPv6, which leaves a netdev whose MTU falls below 1280.
-const IPV6_GROUP: &str = "33:33:00:00:00:01";
-
 /// The first step at which the sides differ.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference {
@@ -31,24 +28,57 @@ pub(crate) struct Difference {
     pub(crate) text: String,
 }
 
-/// Plays a scenario on both sides. Returns the kernel's record and the first difference. Steps from
-/// the first device on that this kernel was built without are not compared.
-pub(crate) fn both(scenario: &Scenario) -> (Record, Option<Difference>) {
-    let play = |slowly| {
-        let kernel = oracle::play(scenario, slowly)
-            .unwrap_or_else(|error| panic!("the kernel's side: {error}\n{scenario}"));
-        let ours = ours::play(scenario, &kernel.times);
-        let difference = first_difference(scenario, &kernel, &ours);
-        (kernel, difference)
-    };
-    match play(false) {
-        // Under load a copy may come late. A difference is one that shows with time to spare, too.
-        (_, Some(_)) => play(true),
-        same => same,
+/// What came of playing a scenario on both sides.
+#[derive(Clone, Debug)]
+pub(crate) struct Comparison {
+    /// What the kernel did.
+    pub(crate) kernel: Record,
+    /// Where we do something else that is not [`differences::KNOWN`].
+    pub(crate) difference: Option<Difference>,
+    /// Whether it took a second, slower play to agree.
+    pub(crate) retried: bool,
+}
+
+/// Plays a scenario on both sides. Steps from the first device on that this kernel was built without
+/// are not compared.
+pub(crate) fn both(scenario: &Scenario) -> Comparison {
+    // Under load a copy may come late. A difference is one that shows with time to spare, too.
+    let hasty = once(scenario, false, differences::KNOWN);
+    if hasty.difference.is_none() {
+        return hasty;
+    }
+    let slow = once(scenario, true, differences::KNOWN);
+    Comparison {
+        retried: slow.difference.is_none(),
+        ..slow
     }
 }
 
-fn first_difference(scenario: &Scenario, kernel: &Record, ours: &Record) -> Option<Difference> {
+/// Plays a scenario on both sides once, with some differences known. `slowly`: see [`oracle::play`].
+pub(crate) fn once(scenario: &Scenario, slowly: bool, known: &[Known]) -> Comparison {
+    let kernel = oracle::play(scenario, slowly)
+        .unwrap_or_else(|error| panic!("the kernel's side: {error}\n{scenario}"));
+    let ours = ours::play(scenario, &kernel.times);
+    let difference = first_difference(scenario, &kernel, &ours, known);
+    Comparison {
+        kernel,
+        difference,
+        retried: false,
+    }
+}
+
+fn first_difference(
+    scenario: &Scenario,
+    kernel: &Record,
+    ours: &Record,
+    known: &[Known],
+) -> Option<Difference> {
+    let explained = |step| {
+        known.iter().any(|known| {
+            !(known.without_vlan_filtering && *oracle::FILTERS_VLANS)
+                && (known.explains)(scenario, kernel, ours, step)
+        })
+    };
     (0..comparable(kernel)).find_map(|step| {
         let (theirs, mine) = match &scenario.steps[step] {
             Step::Frame { .. } if kernel.copies[&step] != ours.copies[&step] => (
@@ -60,7 +90,7 @@ fn first_difference(scenario: &Scenario, kernel: &Record, ours: &Record) -> Opti
                     essence(&kernel.answers[&step]),
                     essence(&ours.answers[&step]),
                 );
-                (theirs != mine).then_some((theirs, mine))?
+                (theirs != mine && !explained(step)).then_some((theirs, mine))?
             }
             _ => return None,
         };
@@ -99,7 +129,7 @@ fn essence(answer: &Answer) -> String {
 
 fn row(mut row: Value) -> Option<String> {
     let fields = row.as_object_mut()?;
-    if fields.contains_key("vlan") || fields.get("mac").is_some_and(|mac| mac == IPV6_GROUP) {
+    if fields.contains_key("vlan") {
         return None;
     }
     for (field, _) in MASKED {
@@ -124,7 +154,7 @@ pub(crate) fn shorten(
             let end = (start + chunk).min(scenario.steps.len() - 1);
             let shorter = scenario.without(start..end);
             left -= 1;
-            match both(&shorter).1 {
+            match both(&shorter).difference {
                 Some(found) => {
                     scenario = shorter.prefix(found.step);
                     difference = found;

@@ -26,6 +26,7 @@ use std::fs;
 use std::sync::LazyLock;
 
 use cases::Case;
+use compare::Comparison;
 use scenario::Scenario;
 
 /// Why the kernel's side cannot run here, if so; found out once.
@@ -49,17 +50,31 @@ fn check(cases: &[Case]) {
     if !available() {
         return;
     }
-    let mut report = String::new();
+    let (mut report, mut retried) = (String::new(), 0);
     for case in cases {
-        let (kernel, difference) = compare::both(&case.scenario());
-        for wrong in case.check(&kernel) {
+        let comparison = compare::both(&case.scenario());
+        for wrong in case.check(&comparison.kernel) {
             let _ = writeln!(report, "the kernel does something else: {wrong}");
         }
-        if let Some(difference) = difference {
+        if let Some(difference) = comparison.difference {
             let _ = writeln!(report, "{}", difference.text);
         }
+        retried += u64::from(comparison.retried);
     }
     assert!(report.is_empty(), "\n{report}");
+    tolerate(retried, cases.len() as u64);
+}
+
+/// Fails if too many scenarios agreed only when they were played slowly: then it is not the load.
+fn tolerate(retried: u64, of: u64) {
+    if retried > 0 {
+        println!("{retried} of {of} scenarios retried");
+    }
+    let bound = 2 + of / 50;
+    assert!(
+        retried <= bound,
+        "{retried} of {of} scenarios retried, {bound} allowed"
+    );
 }
 
 #[test]
@@ -104,27 +119,35 @@ fn known_differences_are_still_there() {
     }
     for known in differences::KNOWN {
         let scenario = Scenario::new(known.reason, known.scenario);
-        assert!(
-            compare::both(&scenario).1.is_some(),
-            "no longer a difference: {}",
+        let agrees = known.without_vlan_filtering && *oracle::FILTERS_VLANS;
+        let difference = compare::once(&scenario, true, &[]).difference;
+        assert_eq!(
+            difference.is_none(),
+            agrees,
+            "{}: {difference:?}",
             known.reason
         );
+        let unexplained = compare::both(&scenario).difference;
+        assert!(unexplained.is_none(), "{unexplained:?}");
     }
 }
 
 /// Random scenarios until `frames` frames have passed both sides.
 fn compare_random(seed: u64, frames: usize) {
-    let (mut done, mut number) = (0, 0);
+    let (mut done, mut number, mut retried) = (0, 0, 0);
     while done < frames {
         let scenario = random::scenario(seed, number, 150.min(frames - done));
-        if let Some(difference) = compare::both(&scenario).1 {
+        let comparison = compare::both(&scenario);
+        if let Some(difference) = comparison.difference {
             let (shortest, difference) = compare::shorten(&scenario, difference, 150);
             panic!("\n{}\n\n{shortest}", difference.text);
         }
         done += scenario.frames();
         number += 1;
+        retried += u64::from(comparison.retried);
     }
-    println!("seed {seed}: {done} frames in {number} scenarios, no difference");
+    println!("seed {seed}: {done} frames in {number} scenarios, no difference, {retried} retried");
+    tolerate(retried, number);
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -152,7 +175,9 @@ fn scenario_from_file() {
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let scenario = Scenario::new(path.to_string_lossy(), &text);
-    let (kernel, difference) = compare::both(&scenario);
+    let Comparison {
+        kernel, difference, ..
+    } = compare::both(&scenario);
     for (step, line) in scenario.lines.iter().enumerate() {
         println!("{line}");
         if let Some(answer) = kernel.answers.get(&step) {

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,16 @@ pub(crate) fn unavailable() -> Option<String> {
         Ok(_) => None,
     }
 }
+
+/// Whether this kernel was built with VLAN filtering; the suite is known to be able to run.
+pub(crate) static FILTERS_VLANS: LazyLock<bool> = LazyLock::new(|| {
+    let probe = Scenario::new(
+        "probe",
+        "ip link add br0 type bridge\nip -d -j link show br0",
+    );
+    let record = play(&probe, false).expect("it was possible a moment ago");
+    record.answers[&1].stdout.contains("vlan_default_pvid")
+});
 
 /// Plays a scenario on the kernel. `slowly`: with a pause after each step, for a second opinion
 /// when the first might be the machine's load.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tapswitch::control::{Control, Output};
 use tapswitch::iproute::command::Command;
 use tapswitch::iproute::script::Script;
 use tapswitch::switch::{AttachmentId, Counters, Egress, PacketType, Side, forward};
 use tapswitch::time::Instant;
 
+use crate::differences::is_deletion;
 use crate::record::{Answer, Copy, Record};
 use crate::scenario::{Scenario, Step};
 
@@ -20,6 +22,9 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
         ours.catch_up(now);
         match step {
             Step::Command(command) => {
+                if is_deletion(command) && ours.has_in_vlans_only(now, command) {
+                    ours.record.in_vlans_only.insert(number);
+                }
                 let answer = ours.command(now, command);
                 ours.record.answers.insert(number, answer);
             }
@@ -69,6 +74,19 @@ impl Ours {
             stdout: reply.stdout,
             stderr: reply.stderr,
         }
+    }
+
+    /// Whether the port that a deletion names has the address in VLANs, and not outside of them.
+    fn has_in_vlans_only(&mut self, now: Instant, deletion: &str) -> bool {
+        let words: Vec<&str> = deletion.split(' ').collect();
+        let (mac, port) = (words[3], words[5]);
+        let shown = self.command(now, &format!("bridge -j fdb show dev {port}"));
+        let rows: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap_or_default();
+        let mut rows = rows
+            .iter()
+            .filter(|row| row["mac"] == mac && row.get("master").is_some())
+            .peekable();
+        rows.peek().is_some() && rows.all(|row| row.get("vlan").is_some())
     }
 
     fn frame(&mut self, now: Instant, at: &str, octets: &[u8]) -> Vec<Copy> {

@@ -1,6 +1,6 @@
 //! What a side did, step by step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -50,6 +50,9 @@ pub(crate) struct Record {
     pub(crate) copies: BTreeMap<usize, Vec<Copy>>,
     /// By step that is a command: what it answered.
     pub(crate) answers: BTreeMap<usize, Answer>,
+    /// Deletions of FDB entries of any VLAN that found some in VLANs and none outside of them. Ours
+    /// alone.
+    pub(crate) in_vlans_only: BTreeSet<usize>,
     /// By step: when it began, since the scenario began. Our side repeats the kernel's times.
     pub(crate) times: Vec<Duration>,
 }

@@ -15,7 +15,7 @@ pub(crate) const CASES: &[Case] = &[
             ip link add v1 type veth peer name v1
             ip tuntap add p1 mode tap
             ip tuntap add br0 mode tap
-            ip link add br9 type bridge ageing_time 0 forward_delay 100
+            ip link add br9 address 02:00:00:00:00:b9 type bridge ageing_time 0 forward_delay 100
             ip link add br9 type bridge group_fwd_mask 7
             ip link add d1 master nobody type dummy
             ip link add d1 address 01:00:00:00:00:01 type dummy
@@ -49,12 +49,12 @@ pub(crate) const CASES: &[Case] = &[
         ports: 2,
         bridge: "",
         text: "
-            ip link add br1 type bridge mcast_snooping 0
+            ip link add br1 address 02:00:00:00:00:b1 type bridge mcast_snooping 0
             ip link set br1 master br0
             ip link set br0 master br0
             ip link set p1 master p2
             ip link set lo master br0
-            ip link add d1 type dummy
+            ip link add d1 address 02:00:00:00:04:01 type dummy
             ip link set p1 master d1
             ip link set d1 nomaster
             bridge link set dev d1 state 3

@@ -159,6 +159,26 @@ pub(crate) const CASES: &[Case] = &[
             p2: h2 > br0 => br0/host",
     },
     Case {
+        name: "below MTU 1280 there is no IPv6, and ff02::1 is left",
+        ports: 2,
+        bridge: "",
+        text: "
+            ip link set p1 mtu 1279
+            bridge -j fdb show dev p1
+            bridge -j fdb show dev br0
+            ip link set p1 down
+            ip link set p1 up
+            bridge -j fdb show dev p1
+            ip link set p1 mtu 1280
+            bridge -j fdb show dev p1
+            bridge -j fdb show dev br0
+            ip link add v1 address 02:00:00:00:02:01 mtu 1000 type veth peer name v2 address 02:00:00:00:02:02
+            bridge -j fdb show dev v1
+            ip link set v2 master br0
+            ip link set v1 mtu 1500
+            bridge -j fdb show dev v1",
+    },
+    Case {
         name: "a dummy as port",
         ports: 2,
         bridge: "",
