@@ -392,3 +392,23 @@ fn an_entry_that_a_short_ageing_time_ended_stays_gone() {
     assert!(!shown.contains("02:00:00:00:00:01"), "{shown}");
     assert!(shown.contains("02:00:00:00:00:02"), "{shown}");
 }
+
+#[test]
+fn a_disabled_port_that_is_set_down_forgets_what_is_behind_it() {
+    let mut lab = Lab::new();
+    lab.all(
+        "ip link add br0 type bridge mcast_snooping 0
+        ip tuntap add p1 mode tap
+        ip link set p1 master br0 up
+        ip link set br0 up
+        bridge fdb add 02:00:00:00:00:01 dev p1 master dynamic
+        bridge link set dev p1 state 0",
+    );
+    let has = |lab: &mut Lab| {
+        let shown = lab.run("bridge fdb show br br0").stdout;
+        shown.contains("02:00:00:00:00:01")
+    };
+    assert!(has(&mut lab), "state 0 alone flushes nothing");
+    lab.all("ip link set p1 down");
+    assert!(!has(&mut lab));
+}

@@ -468,7 +468,12 @@ impl Network {
             Kind::Veth { peer } => self.check_port(now, peer),
             _ => {}
         }
-        self.check_port(now, id);
+        match self.netdev(id).port {
+            Some((bridge, number)) if !up => {
+                self.with_tree(now, bridge, false, |tree| tree.shut_port(now, number));
+            }
+            _ => self.check_port(now, id),
+        }
         self.touch();
     }
 

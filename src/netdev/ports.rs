@@ -265,7 +265,7 @@ impl Network {
     }
 
     /// A netdev's carrier or state changed, or the kernel looks again (`NETDEV_CHANGE`): its port follows
-    /// (`br_port_carrier_check`, and what `br_device_event` does for `NETDEV_UP` and `NETDEV_DOWN`).
+    /// (`br_port_carrier_check`, and what `br_device_event` does for `NETDEV_UP`).
     pub(super) fn check_port(&mut self, now: Instant, id: NetdevId) {
         let Some((bridge, number)) = self.netdev(id).port else {
             return;

@@ -199,6 +199,17 @@ impl Bridge {
         }
     }
 
+    /// Tells that a port's netdev was set down (`br_device_event` for `NETDEV_DOWN`): the port is disabled
+    /// even if it was already, and what it learned before somebody did that is forgotten.
+    pub fn shut_port(&mut self, now: Instant, no: PortNo) {
+        if let Some(index) = self.index(no) {
+            self.ports[index].link = false;
+            if self.up {
+                self.disable_port(now, index);
+            }
+        }
+    }
+
     /// 8.8.2.
     fn enable_port(&mut self, now: Instant, index: usize) {
         self.become_designated(index);
