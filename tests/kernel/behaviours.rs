@@ -340,6 +340,40 @@ pub(crate) const FDB: &[Case] = &[
 /// Port states set by hand.
 pub(crate) const STATES: &[Case] = &[
     Case {
+        name: "state 0 flushes nothing, but set down in that state a port is flushed",
+        ports: 3,
+        bridge: "",
+        text: "
+            p1: h1 > h9 => p2 p3
+            bridge link set dev p1 state 0
+            p2: h2 > h1 => -
+            bridge -j fdb show br br0
+            ip link set p1 down
+            p2: h2 > h1 => p3
+            bridge -j fdb show br br0",
+    },
+    Case {
+        name: "counters of frames that were forwarded, delivered up, sent by stacks and dropped",
+        ports: 2,
+        bridge: "",
+        text: "
+            ip link add v1 address 02:00:00:00:02:01 type veth peer name v2 address 02:00:00:00:02:02
+            ip link set v2 master br0 up
+            ip link set v1 up
+            p1: h1 > h9
+            p1: h1 > all
+            p2: h2 > h1
+            p1: h1 > br0
+            p1: h1 > m1
+            br0: br0 > h1
+            v1: v1 > h1
+            v1: v1 > all 8100:10
+            p1: h1 > v1 len 100
+            p1: h1 > ll01
+            p1: h1 > ll0e
+            ip -s -j link show",
+    },
+    Case {
         name: "a spanning tree sets the states itself, and a port that comes up listens first",
         ports: 3,
         bridge: "",
