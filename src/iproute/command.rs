@@ -3,15 +3,31 @@
 //! Names and option groups are iproute2's. `Option` means "not given". Names of netdevs and
 //! namespaces are as written; whether they exist is decided when the command is applied.
 
+mod fdb;
+mod guard;
+mod mdb;
+mod neigh;
+mod options;
+mod vlan;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::wire::{MacAddr, Vid};
+use crate::wire::MacAddr;
+
+pub use fdb::{FdbFilter, FdbFlush, FdbGet, FdbHow, FdbShowState, FdbSpec, FdbState};
+pub use guard::{BindingEdit, GuardOptions, PrivateRole, StormLimit, Violation};
+pub use mdb::{FilterMode, MdbFilter, MdbGroup, MdbHow, MdbSpec};
+pub use neigh::{NeighFilter, NeighGet, NeighHow, NeighSpec, nud};
+pub use options::{BridgeOptions, PortOptions};
+pub use vlan::{
+    VidRange, VlanDeviceOptions, VlanFilter, VlanGlobalOptions, VlanGlobalSet, VlanSet, VlanSpec,
+};
 
 /// One command of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// `ip …` or `bridge …`, also behind `ip netns exec NS` and `sudo`.
+    /// `ip …`, `bridge …` or `tapswitch …`, also behind `ip netns exec NS` and `sudo`.
     Net(Box<NetCommand>),
     /// Any other program behind `ip netns exec NS`: (namespace, program and arguments).
     Exec(String, Vec<String>),
@@ -27,7 +43,7 @@ pub enum Command {
     Exit(Option<u8>),
 }
 
-/// An `ip` or `bridge` command.
+/// An `ip`, `bridge` or `tapswitch` command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetCommand {
     /// `-n NS`, or the namespace of `ip netns exec`; `None` is the script's own.
@@ -53,9 +69,11 @@ pub struct Format {
     pub oneline: bool,
     /// `-br` (`ip` only).
     pub brief: bool,
+    /// `-c` of `bridge vlan show`: VLANs in a row as one range (`-compressvlans`).
+    pub compress_vlans: bool,
 }
 
-/// What an `ip` or `bridge` command does.
+/// What an `ip`, `bridge` or `tapswitch` command does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// `ip netns add NAME`.
@@ -102,6 +120,38 @@ pub enum Verb {
     FdbGet(FdbGet),
     /// `bridge fdb flush dev DEV …`.
     FdbFlush(FdbFlush),
+    /// `bridge vlan add …`.
+    VlanAdd(VlanSpec),
+    /// `bridge vlan del …`.
+    VlanDel(VlanSpec),
+    /// `bridge vlan set …`.
+    VlanSet(VlanSet),
+    /// `bridge vlan [show] …`.
+    VlanShow(VlanFilter),
+    /// `bridge vlan global set …`.
+    VlanGlobalSet(VlanGlobalSet),
+    /// `bridge vlan global [show] …`.
+    VlanGlobalShow(VlanFilter),
+    /// `bridge mdb add|replace …`.
+    MdbAdd(MdbHow, MdbSpec),
+    /// `bridge mdb del …`.
+    MdbDel(MdbSpec),
+    /// `bridge mdb [show] …`.
+    MdbShow(MdbFilter),
+    /// `ip neigh add|change|replace …`.
+    NeighAdd(NeighHow, NeighSpec),
+    /// `ip neigh del …`.
+    NeighDel(NeighSpec),
+    /// `ip neigh [show] …`.
+    NeighShow(NeighFilter),
+    /// `ip neigh flush …`.
+    NeighFlush(NeighFilter),
+    /// `ip neigh get …`.
+    NeighGet(NeighGet),
+    /// `tapswitch port set dev PORT …`.
+    GuardSet(String, GuardOptions),
+    /// `tapswitch port [show] [dev PORT]`.
+    GuardShow(Option<String>),
 }
 
 /// `ip link add [link LOWER] [name] NAME [common options] type KIND [kind options]`.
@@ -129,6 +179,13 @@ pub enum LinkAddKind {
     },
     /// `type dummy`.
     Dummy,
+    /// `link LOWER … type vlan id V [options]`.
+    Vlan {
+        /// The netdev under it; the kernel refuses to make one without.
+        lower: Option<String>,
+        /// Its options.
+        options: VlanDeviceOptions,
+    },
 }
 
 /// Options of `ip link add` and `ip link set` that do not depend on the kind.
@@ -167,7 +224,7 @@ pub struct LinkSet {
     pub dev: String,
     /// Options that any kind takes.
     pub common: LinkCommon,
-    /// `type bridge …` or `type bridge_slave …`.
+    /// `type bridge …`, `type bridge_slave …` or `type vlan …`.
     pub kind: Option<LinkSetKind>,
 }
 
@@ -178,80 +235,8 @@ pub enum LinkSetKind {
     Bridge(BridgeOptions),
     /// `type bridge_slave [options]`.
     Port(PortOptions),
-}
-
-/// Options of a bridge (`ip link add|set … type bridge`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BridgeOptions {
-    /// `forward_delay N`, centiseconds.
-    pub forward_delay: Option<u32>,
-    /// `hello_time N`, centiseconds.
-    pub hello_time: Option<u32>,
-    /// `max_age N`, centiseconds.
-    pub max_age: Option<u32>,
-    /// `ageing_time N`, centiseconds.
-    pub ageing_time: Option<u32>,
-    /// `stp_state 0|1`.
-    pub stp_state: Option<u32>,
-    /// `priority N`.
-    pub priority: Option<u16>,
-    /// `group_fwd_mask N`.
-    pub group_fwd_mask: Option<u16>,
-    /// `group_address MAC`.
-    pub group_address: Option<MacAddr>,
-    /// `no_linklocal_learn 0|1`.
-    pub no_linklocal_learn: Option<bool>,
-    /// `fdb_max_learned N`; 0 means the default bound.
-    pub fdb_max_learned: Option<u32>,
-    /// `fdb_flush`.
-    pub fdb_flush: bool,
-    /// `mcast_snooping 0` (the only value there is so far; 1 is refused by the parser).
-    pub mcast_snooping: Option<bool>,
-}
-
-/// Options of a bridge port (`bridge link set`, `ip link set … type bridge_slave`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PortOptions {
-    /// `fdb_flush` (`ip link set … type bridge_slave` only).
-    pub fdb_flush: bool,
-    /// `cost N`.
-    pub cost: Option<u32>,
-    /// `priority N`.
-    pub priority: Option<u16>,
-    /// `state N` or a name; range checked when applied, as the kernel does.
-    pub state: Option<u8>,
-    /// `hairpin on|off`.
-    pub hairpin: Option<bool>,
-    /// `guard on|off`.
-    pub guard: Option<bool>,
-    /// `root_block on|off`.
-    pub root_block: Option<bool>,
-    /// `fastleave on|off`.
-    pub fastleave: Option<bool>,
-    /// `learning on|off`.
-    pub learning: Option<bool>,
-    /// `flood on|off`.
-    pub flood: Option<bool>,
-    /// `mcast_flood on|off`.
-    pub mcast_flood: Option<bool>,
-    /// `bcast_flood on|off`.
-    pub bcast_flood: Option<bool>,
-    /// `mcast_to_unicast on|off`.
-    pub mcast_to_unicast: Option<bool>,
-    /// `proxy_arp on|off`.
-    pub proxy_arp: Option<bool>,
-    /// `proxy_arp_wifi on|off`.
-    pub proxy_arp_wifi: Option<bool>,
-    /// `isolated on|off`.
-    pub isolated: Option<bool>,
-    /// `locked on|off`.
-    pub locked: Option<bool>,
-    /// `mab on|off`.
-    pub mab: Option<bool>,
-    /// `group_fwd_mask N` (`ip link set … type bridge_slave` only).
-    pub group_fwd_mask: Option<u16>,
-    /// `backup_port DEV` (`Some(Some)`) or `nobackup_port` (`Some(None)`).
-    pub backup_port: Option<Option<String>>,
+    /// `type vlan [options]`.
+    Vlan(VlanDeviceOptions),
 }
 
 /// Which netdevs a show command is about.
@@ -312,124 +297,4 @@ pub struct AddrFlush {
     pub label: Option<String>,
     /// `secondary` (true) or `primary` (false).
     pub secondary: Option<bool>,
-}
-
-/// The three spellings of adding an FDB entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FdbHow {
-    /// `add`: create, and fail if it exists (`NLM_F_CREATE | NLM_F_EXCL`).
-    Add,
-    /// `append`: create, or change (`NLM_F_CREATE | NLM_F_APPEND`).
-    Append,
-    /// `replace`: create, or change (`NLM_F_CREATE | NLM_F_REPLACE`).
-    Replace,
-}
-
-/// The lifetime asked for an FDB entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FdbState {
-    /// `local` or `permanent`, and what iproute2 takes when nothing is said.
-    #[default]
-    Permanent,
-    /// `static`, `temp`.
-    Static,
-    /// `dynamic`.
-    Dynamic,
-}
-
-/// `bridge fdb add|append|replace|del MAC dev DEV …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FdbSpec {
-    /// The station.
-    pub mac: MacAddr,
-    /// The port, or the bridge itself.
-    pub dev: String,
-    /// `self`; also when neither `self` nor `master` is given.
-    pub on_self: bool,
-    /// `master`.
-    pub on_master: bool,
-    /// `local|permanent`, `static|temp`, `dynamic`.
-    pub state: FdbState,
-    /// `sticky`.
-    pub sticky: bool,
-    /// `extern_learn`.
-    pub extern_learn: bool,
-    /// `use`.
-    pub touch: bool,
-    /// `vlan VID`.
-    pub vlan: Option<Vid>,
-}
-
-/// `bridge fdb show [br BR] [brport DEV] [dev DEV] [vlan VID] [state STATE] [dynamic]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FdbFilter {
-    /// `br BRIDGE`.
-    pub br: Option<String>,
-    /// `dev DEV` or `brport DEV`.
-    pub dev: Option<String>,
-    /// `vlan VID`.
-    pub vlan: Option<u16>,
-    /// `state permanent|static|stale|reachable`; `None` for `all`.
-    pub state: Option<FdbShowState>,
-    /// `dynamic`.
-    pub dynamic: bool,
-}
-
-/// States that `bridge fdb show state …` selects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FdbShowState {
-    /// `permanent`.
-    Permanent,
-    /// `static`, `temp`.
-    Static,
-    /// `stale`.
-    Stale,
-    /// `reachable`.
-    Reachable,
-}
-
-/// `bridge fdb get [to] MAC [br BR] [brport DEV|dev DEV] [vlan VID] [self|master] [dynamic]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FdbGet {
-    /// The station.
-    pub mac: MacAddr,
-    /// `br BRIDGE`.
-    pub br: Option<String>,
-    /// `dev DEV` or `brport DEV`.
-    pub dev: Option<String>,
-    /// `vlan VID`.
-    pub vlan: Option<Vid>,
-    /// `self`.
-    pub on_self: bool,
-    /// `master`.
-    pub on_master: bool,
-    /// `dynamic`.
-    pub dynamic: bool,
-}
-
-/// `bridge fdb flush dev DEV [brport DEV] [vlan VID] [self] [master] [[no]permanent] …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FdbFlush {
-    /// The bridge, or a port.
-    pub dev: String,
-    /// `brport DEV`.
-    pub brport: Option<String>,
-    /// `vlan VID`.
-    pub vlan: Option<Vid>,
-    /// `self`.
-    pub on_self: bool,
-    /// `master`.
-    pub on_master: bool,
-    /// `permanent` or `nopermanent`.
-    pub permanent: Option<bool>,
-    /// `static` or `nostatic`.
-    pub statics: Option<bool>,
-    /// `dynamic` or `nodynamic`.
-    pub dynamic: Option<bool>,
-    /// `added_by_user` or `noadded_by_user`.
-    pub added_by_user: Option<bool>,
-    /// `extern_learn` or `noextern_learn`.
-    pub extern_learn: Option<bool>,
-    /// `sticky` or `nosticky`.
-    pub sticky: Option<bool>,
 }

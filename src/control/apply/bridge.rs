@@ -1,6 +1,6 @@
 //! Options of bridges and their ports: `type bridge`, `type bridge_slave`, `bridge link set`.
 
-use super::{Apply, Done, Failure};
+use super::{Apply, Done, Failure, pending};
 use crate::iproute::command::{BridgeOptions, PortOptions};
 use crate::netdev::bridge::PortFlags;
 use crate::netdev::bridge_options::BridgeOption;
@@ -10,6 +10,7 @@ use crate::time::Duration;
 impl Apply<'_> {
     /// `br_changelink`.
     pub(super) fn bridge_options(&mut self, id: NetdevId, options: &BridgeOptions) -> Done {
+        pending::bridge(options)?;
         let centis = |value: u32| Duration::from_millis(u64::from(value) * 10);
         let steps = [
             options
@@ -59,6 +60,7 @@ impl Apply<'_> {
         options: &PortOptions,
         backup: Option<Option<NetdevId>>,
     ) -> Done {
+        pending::port(options)?;
         let network = &mut *self.network;
         let Some((_, port)) = network.port(id) else {
             let note = format!("{} is not a bridge port", network.netdev(id).name);

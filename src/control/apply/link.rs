@@ -1,6 +1,6 @@
 //! Namespaces and netdevs: `ip netns`, `ip link`, `ip tuntap`.
 
-use super::{Apply, Done, Failure};
+use super::{Apply, Done, Failure, pending};
 use crate::iproute::command::{
     BridgeOptions, LinkAdd, LinkAddKind, LinkCommon, LinkSet, LinkSetKind, PortOptions,
 };
@@ -38,6 +38,7 @@ impl Apply<'_> {
                 (self.target_namespace(common)?, peer.clone(), Some(common))
             }
             LinkAddKind::Bridge(_) | LinkAddKind::Dummy => (None, None, None),
+            LinkAddKind::Vlan { .. } => return pending::refuse("a VLAN device"),
         };
         check_txqlen(common)?;
         peer_common.map_or(Ok(()), check_txqlen)?;
@@ -75,6 +76,7 @@ impl Apply<'_> {
                 };
                 self.network.add_veth(own, peer, theirs.up == Some(true))?
             }
+            LinkAddKind::Vlan { .. } => return pending::refuse("a VLAN device"),
         };
         let done = self.configure(id, link, master);
         if done.is_err() {
@@ -124,6 +126,7 @@ impl Apply<'_> {
                 })?,
             ))),
             Some(LinkSetKind::Bridge(options)) => Some(Ok(options)),
+            Some(LinkSetKind::Vlan(_)) => return pending::refuse("a VLAN device"),
             None => None,
         };
         check_txqlen(common)?;

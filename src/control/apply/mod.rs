@@ -5,6 +5,7 @@ mod addr;
 mod bridge;
 mod fdb;
 mod link;
+mod pending;
 
 use super::Reply;
 use super::show::Show;
@@ -61,7 +62,16 @@ const fn refused_status(verb: &Verb) -> u8 {
         | Verb::FdbAdd(..)
         | Verb::FdbDel(_)
         | Verb::FdbShow(_)
-        | Verb::FdbFlush(_) => 255,
+        | Verb::FdbFlush(_)
+        | Verb::VlanAdd(_)
+        | Verb::VlanDel(_)
+        | Verb::VlanSet(_)
+        | Verb::VlanShow(_)
+        | Verb::VlanGlobalSet(_)
+        | Verb::VlanGlobalShow(_)
+        | Verb::MdbAdd(..)
+        | Verb::MdbDel(_)
+        | Verb::MdbShow(_) => 255,
         Verb::FdbGet(_) => 254,
         _ => 2,
     }
@@ -99,6 +109,19 @@ fn apply(
         Verb::FdbAdd(how, spec) => apply.fdb_add(*how, spec),
         Verb::FdbDel(spec) => apply.fdb_del(spec),
         Verb::FdbFlush(flush) => apply.fdb_flush(flush),
+        Verb::VlanAdd(_)
+        | Verb::VlanDel(_)
+        | Verb::VlanSet(_)
+        | Verb::VlanShow(_)
+        | Verb::VlanGlobalSet(_)
+        | Verb::VlanGlobalShow(_) => pending::refuse("\"bridge vlan\""),
+        Verb::MdbAdd(..) | Verb::MdbDel(_) | Verb::MdbShow(_) => pending::refuse("\"bridge mdb\""),
+        Verb::NeighAdd(..)
+        | Verb::NeighDel(_)
+        | Verb::NeighShow(_)
+        | Verb::NeighFlush(_)
+        | Verb::NeighGet(_) => pending::refuse("\"ip neigh\""),
+        Verb::GuardSet(..) | Verb::GuardShow(_) => pending::refuse("\"tapswitch port\""),
         Verb::NetnsList
         | Verb::LinkShow(_)
         | Verb::TuntapShow

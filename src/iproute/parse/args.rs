@@ -140,6 +140,11 @@ pub(super) fn decimal(word: &Word, min: u64, max: u64) -> Result<u64, Fault> {
     })
 }
 
+/// Reads an unsigned number of 64 bits.
+pub(super) fn u64_value(args: &mut Args<'_>) -> Result<u64, Fault> {
+    number(args.value("a number")?, u64::MAX)
+}
+
 /// Reads an unsigned number of 32 bits.
 pub(super) fn u32_value(args: &mut Args<'_>, max: u32) -> Result<u32, Fault> {
     let word = args.value(&format!("a number from 0 to {max}"))?;

@@ -6,7 +6,7 @@
 use super::args::decimal;
 use super::args::{
     Args, Keywords, Match, fault, ifname, keyword, mac, number, on_off, u8_value, u16_value,
-    u32_value, unknown,
+    u32_value, u64_value, unknown,
 };
 use crate::iproute::command::{BridgeOptions, PortOptions};
 use crate::iproute::fault::Fault;
@@ -14,8 +14,7 @@ use crate::iproute::lex::Word;
 
 use Match::{Exact, Prefix};
 
-const NO_SNOOPING: &str = "multicast snooping is not modelled, so group frames are flooded";
-const NO_VLANS: &str = "VLAN filtering is not modelled yet";
+const NO_MST: &str = "multiple spanning trees are not modelled";
 const NO_NETFILTER: &str = "no packet filter of the kernel sees these frames";
 
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +30,29 @@ enum Bridge {
     NoLinklocalLearn,
     FdbFlush,
     FdbMaxLearned,
-    McastSnooping,
+    VlanFiltering,
     VlanProtocol,
+    VlanDefaultPvid,
+    VlanStatsEnabled,
+    VlanStatsPerPort,
+    McastRouter,
+    McastSnooping,
+    McastVlanSnooping,
+    McastQueryUseIfaddr,
+    McastQuerier,
+    McastHashElasticity,
+    McastHashMax,
+    McastLastMemberCount,
+    McastStartupQueryCount,
+    McastLastMemberInterval,
+    McastMembershipInterval,
+    McastQuerierInterval,
+    McastQueryInterval,
+    McastQueryResponseInterval,
+    McastStartupQueryInterval,
+    McastStatsEnabled,
+    McastIgmpVersion,
+    McastMldVersion,
     /// Only these values, and why.
     Only(&'static [u64], &'static str),
 }
@@ -45,86 +65,65 @@ const BRIDGE: &Keywords<Bridge> = &[
     ("ageing_time", Prefix, Bridge::AgeingTime),
     ("stp_state", Prefix, Bridge::StpState),
     ("priority", Prefix, Bridge::Priority),
-    ("vlan_filtering", Prefix, Bridge::Only(&[0], NO_VLANS)),
+    ("vlan_filtering", Prefix, Bridge::VlanFiltering),
     ("vlan_protocol", Prefix, Bridge::VlanProtocol),
     ("group_fwd_mask", Prefix, Bridge::GroupFwdMask),
     ("group_address", Prefix, Bridge::GroupAddress),
     ("no_linklocal_learn", Exact, Bridge::NoLinklocalLearn),
     ("fdb_flush", Prefix, Bridge::FdbFlush),
-    ("vlan_default_pvid", Prefix, Bridge::Only(&[1], NO_VLANS)),
-    ("vlan_stats_enabled", Prefix, Bridge::Only(&[0], NO_VLANS)),
-    ("vlan_stats_per_port", Prefix, Bridge::Only(&[0], NO_VLANS)),
-    ("mcast_router", Prefix, Bridge::Only(&[1], NO_SNOOPING)),
+    ("vlan_default_pvid", Prefix, Bridge::VlanDefaultPvid),
+    ("vlan_stats_enabled", Prefix, Bridge::VlanStatsEnabled),
+    ("vlan_stats_per_port", Prefix, Bridge::VlanStatsPerPort),
+    ("mcast_router", Prefix, Bridge::McastRouter),
     ("mcast_snooping", Prefix, Bridge::McastSnooping),
-    (
-        "mcast_vlan_snooping",
-        Exact,
-        Bridge::Only(&[0], NO_SNOOPING),
-    ),
+    ("mcast_vlan_snooping", Exact, Bridge::McastVlanSnooping),
     (
         "mcast_query_use_ifaddr",
         Prefix,
-        Bridge::Only(&[0], NO_SNOOPING),
+        Bridge::McastQueryUseIfaddr,
     ),
-    ("mcast_querier", Prefix, Bridge::Only(&[0], NO_SNOOPING)),
-    (
-        "mcast_hash_elasticity",
-        Prefix,
-        Bridge::Only(&[16], NO_SNOOPING),
-    ),
-    ("mcast_hash_max", Prefix, Bridge::Only(&[4096], NO_SNOOPING)),
+    ("mcast_querier", Prefix, Bridge::McastQuerier),
+    ("mcast_hash_elasticity", Prefix, Bridge::McastHashElasticity),
+    ("mcast_hash_max", Prefix, Bridge::McastHashMax),
     (
         "mcast_last_member_count",
         Prefix,
-        Bridge::Only(&[2], NO_SNOOPING),
+        Bridge::McastLastMemberCount,
     ),
     (
         "mcast_startup_query_count",
         Prefix,
-        Bridge::Only(&[2], NO_SNOOPING),
+        Bridge::McastStartupQueryCount,
     ),
     (
         "mcast_last_member_interval",
         Prefix,
-        Bridge::Only(&[100], NO_SNOOPING),
+        Bridge::McastLastMemberInterval,
     ),
     (
         "mcast_membership_interval",
         Prefix,
-        Bridge::Only(&[26000], NO_SNOOPING),
+        Bridge::McastMembershipInterval,
     ),
     (
         "mcast_querier_interval",
         Prefix,
-        Bridge::Only(&[25500], NO_SNOOPING),
+        Bridge::McastQuerierInterval,
     ),
-    (
-        "mcast_query_interval",
-        Prefix,
-        Bridge::Only(&[12500], NO_SNOOPING),
-    ),
+    ("mcast_query_interval", Prefix, Bridge::McastQueryInterval),
     (
         "mcast_query_response_interval",
         Prefix,
-        Bridge::Only(&[1000], NO_SNOOPING),
+        Bridge::McastQueryResponseInterval,
     ),
-    // 31.25 s; the kernel shows what is left of it in ticks.
     (
         "mcast_startup_query_interval",
         Prefix,
-        Bridge::Only(&[3124, 3125], NO_SNOOPING),
+        Bridge::McastStartupQueryInterval,
     ),
-    (
-        "mcast_stats_enabled",
-        Prefix,
-        Bridge::Only(&[0], NO_SNOOPING),
-    ),
-    (
-        "mcast_igmp_version",
-        Prefix,
-        Bridge::Only(&[2], NO_SNOOPING),
-    ),
-    ("mcast_mld_version", Prefix, Bridge::Only(&[1], NO_SNOOPING)),
+    ("mcast_stats_enabled", Prefix, Bridge::McastStatsEnabled),
+    ("mcast_igmp_version", Prefix, Bridge::McastIgmpVersion),
+    ("mcast_mld_version", Prefix, Bridge::McastMldVersion),
     ("nf_call_iptables", Prefix, Bridge::Only(&[0], NO_NETFILTER)),
     (
         "nf_call_ip6tables",
@@ -137,8 +136,12 @@ const BRIDGE: &Keywords<Bridge> = &[
         Bridge::Only(&[0], NO_NETFILTER),
     ),
     ("fdb_max_learned", Exact, Bridge::FdbMaxLearned),
-    ("mst_enabled", Exact, Bridge::Only(&[0], NO_VLANS)),
-    ("fdb_local_vlan_0", Exact, Bridge::Only(&[0], NO_VLANS)),
+    ("mst_enabled", Exact, Bridge::Only(&[0], NO_MST)),
+    (
+        "fdb_local_vlan_0",
+        Exact,
+        Bridge::Only(&[0], "own addresses are kept in every VLAN"),
+    ),
 ];
 
 /// Reads what follows `type bridge`, to the end of the command.
@@ -160,20 +163,67 @@ pub(super) fn bridge(args: &mut Args<'_>) -> Result<BridgeOptions, Fault> {
             Bridge::NoLinklocalLearn => options.no_linklocal_learn = Some(u8_value(args)? != 0),
             Bridge::FdbFlush => options.fdb_flush = true,
             Bridge::FdbMaxLearned => options.fdb_max_learned = Some(u32_value(args, u32::MAX)?),
-            Bridge::McastSnooping => {
-                only(args, &[0], NO_SNOOPING)?;
-                options.mcast_snooping = Some(false);
-            }
-            Bridge::VlanProtocol => {
-                let word = args.value("\"802.1Q\"")?;
-                if !word.text.eq_ignore_ascii_case("802.1q") && word.text != "0x8100" {
-                    return Err(fault(word, NO_VLANS).expect("\"802.1Q\""));
-                }
-            }
-            Bridge::Only(values, why) => only(args, values, why)?,
+            Bridge::VlanFiltering => options.vlan_filtering = Some(u8_value(args)? != 0),
+            Bridge::VlanProtocol => options.vlan_protocol = Some(tag_type(args)?),
+            Bridge::VlanDefaultPvid => options.vlan_default_pvid = Some(u16_value(args)?),
+            Bridge::VlanStatsEnabled => options.vlan_stats_enabled = Some(u8_value(args)?),
+            Bridge::VlanStatsPerPort => options.vlan_stats_per_port = Some(u8_value(args)?),
+            key => multicast(&mut options, key, args)?,
         }
     }
     Ok(options)
+}
+
+/// Reads an option of multicast snooping, or one that has only one value.
+fn multicast(options: &mut BridgeOptions, key: Bridge, args: &mut Args<'_>) -> Result<(), Fault> {
+    let o = options;
+    match key {
+        Bridge::McastRouter => o.mcast_router = Some(u8_value(args)?),
+        Bridge::McastSnooping => o.mcast_snooping = Some(u8_value(args)? != 0),
+        Bridge::McastVlanSnooping => o.mcast_vlan_snooping = Some(u8_value(args)? != 0),
+        Bridge::McastQueryUseIfaddr => o.mcast_query_use_ifaddr = Some(u8_value(args)? != 0),
+        Bridge::McastQuerier => o.mcast_querier = Some(u8_value(args)? != 0),
+        Bridge::McastHashElasticity => o.mcast_hash_elasticity = Some(u32_value(args, u32::MAX)?),
+        Bridge::McastHashMax => o.mcast_hash_max = Some(u32_value(args, u32::MAX)?),
+        Bridge::McastLastMemberCount => {
+            o.mcast_last_member_count = Some(u32_value(args, u32::MAX)?);
+        }
+        Bridge::McastStartupQueryCount => {
+            o.mcast_startup_query_count = Some(u32_value(args, u32::MAX)?);
+        }
+        Bridge::McastLastMemberInterval => o.mcast_last_member_interval = Some(u64_value(args)?),
+        Bridge::McastMembershipInterval => o.mcast_membership_interval = Some(u64_value(args)?),
+        Bridge::McastQuerierInterval => o.mcast_querier_interval = Some(u64_value(args)?),
+        Bridge::McastQueryInterval => o.mcast_query_interval = Some(u64_value(args)?),
+        Bridge::McastQueryResponseInterval => {
+            o.mcast_query_response_interval = Some(u64_value(args)?);
+        }
+        Bridge::McastStartupQueryInterval => {
+            o.mcast_startup_query_interval = Some(u64_value(args)?);
+        }
+        Bridge::McastStatsEnabled => o.mcast_stats_enabled = Some(u8_value(args)? != 0),
+        Bridge::McastIgmpVersion => o.mcast_igmp_version = Some(u8_value(args)?),
+        Bridge::McastMldVersion => o.mcast_mld_version = Some(u8_value(args)?),
+        Bridge::Only(values, why) => only(args, values, why)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The EtherType of a tag (`ll_proto_a2n`): a name in any case, or a number, which the kernel checks.
+pub(super) fn tag_type(args: &mut Args<'_>) -> Result<u16, Fault> {
+    let expected = "\"802.1Q\" or \"802.1ad\"";
+    let word = args.value(expected)?;
+    if word.text.eq_ignore_ascii_case("802.1q") {
+        return Ok(0x8100);
+    }
+    if word.text.eq_ignore_ascii_case("802.1ad") {
+        return Ok(0x88a8);
+    }
+    number(word, u64::from(u16::MAX))
+        .ok()
+        .and_then(|n| u16::try_from(n).ok())
+        .ok_or_else(|| fault(word, "not a VLAN protocol").expect(expected))
 }
 
 /// Takes a number that must be one of a few.
@@ -244,7 +294,8 @@ enum Port {
     ProxyArp,
     ProxyArpWifi,
     McastRouter,
-    NoNeighSuppress,
+    NeighSuppress,
+    NeighVlanSuppress,
     NoVlanTunnel,
     GroupFwdMask,
     Isolated,
@@ -253,12 +304,13 @@ enum Port {
     Backup,
     NoBackup,
     McastMaxGroups,
+    BackupNhid,
     Hwmode,
     BridgeSelf,
     BridgeMaster,
 }
 
-/// In `bridge_slave_parse_opt`'s order; `mab` is newer than iproute2 6.1.
+/// In `bridge_slave_parse_opt`'s order; `mab` and the last three are newer than iproute2 6.1.
 const SLAVE: &Keywords<Port> = &[
     ("fdb_flush", Prefix, Port::FdbFlush),
     ("state", Prefix, Port::State),
@@ -277,7 +329,7 @@ const SLAVE: &Keywords<Port> = &[
     ("proxy_arp_wifi", Prefix, Port::ProxyArpWifi),
     ("mcast_router", Prefix, Port::McastRouter),
     ("mcast_fast_leave", Prefix, Port::Fastleave),
-    ("neigh_suppress", Prefix, Port::NoNeighSuppress),
+    ("neigh_suppress", Prefix, Port::NeighSuppress),
     ("group_fwd_mask", Prefix, Port::GroupFwdMask),
     ("vlan_tunnel", Prefix, Port::NoVlanTunnel),
     ("isolated", Prefix, Port::Isolated),
@@ -285,9 +337,12 @@ const SLAVE: &Keywords<Port> = &[
     ("mab", Exact, Port::Mab),
     ("backup_port", Prefix, Port::Backup),
     ("nobackup_port", Prefix, Port::NoBackup),
+    ("neigh_vlan_suppress", Exact, Port::NeighVlanSuppress),
+    ("mcast_max_groups", Exact, Port::McastMaxGroups),
+    ("backup_nhid", Exact, Port::BackupNhid),
 ];
 
-/// Of `brlink_modify`, which takes no abbreviation; the last three are newer than iproute2 6.1.
+/// Of `brlink_modify`, which takes no abbreviation; the last four are newer than iproute2 6.1.
 const BRIDGE_LINK: &Keywords<Port> = &[
     ("dev", Exact, Port::Dev),
     ("cost", Exact, Port::Cost),
@@ -304,7 +359,7 @@ const BRIDGE_LINK: &Keywords<Port> = &[
     ("mcast_flood", Exact, Port::McastFlood),
     ("bcast_flood", Exact, Port::BcastFlood),
     ("mcast_to_unicast", Exact, Port::McastToUnicast),
-    ("neigh_suppress", Exact, Port::NoNeighSuppress),
+    ("neigh_suppress", Exact, Port::NeighSuppress),
     ("vlan_tunnel", Exact, Port::NoVlanTunnel),
     ("isolated", Exact, Port::Isolated),
     ("locked", Exact, Port::Locked),
@@ -314,8 +369,9 @@ const BRIDGE_LINK: &Keywords<Port> = &[
     ("self", Exact, Port::BridgeSelf),
     ("master", Exact, Port::BridgeMaster),
     ("mab", Exact, Port::Mab),
-    ("neigh_vlan_suppress", Exact, Port::NoNeighSuppress),
+    ("neigh_vlan_suppress", Exact, Port::NeighVlanSuppress),
     ("mcast_max_groups", Exact, Port::McastMaxGroups),
+    ("backup_nhid", Exact, Port::BackupNhid),
 ];
 
 /// `parse_stp_state`: names by their number in the kernel (`BR_STATE_*`).
@@ -335,7 +391,7 @@ pub(super) fn slave(args: &mut Args<'_>) -> Result<PortOptions, Fault> {
             Some(Port::State) => options.state = Some(u8_value(args)?),
             Some(Port::Priority) => options.priority = Some(u16_value(args)?),
             Some(Port::Cost) => options.cost = Some(u32_value(args, u32::MAX)?),
-            Some(Port::McastRouter) => only(args, &[1], NO_SNOOPING)?,
+            Some(Port::McastRouter) => options.mcast_router = Some(u8_value(args)?),
             Some(key) => {
                 option(&mut options, key, args)?;
             }
@@ -374,7 +430,10 @@ pub(super) fn bridge_link_set(args: &mut Args<'_>) -> Result<(String, PortOption
                 return Err(fault(word, "no netdev here has a switch in its hardware")
                     .expect("another option of a bridge port"));
             }
-            Some(Port::McastRouter) => only(args, &[1], NO_SNOOPING)?,
+            Some(Port::McastRouter) => {
+                let word = args.value("a decimal number from 0 to 2")?;
+                options.mcast_router = u8::try_from(decimal(word, 0, 127)?).ok();
+            }
             Some(key) => {
                 option(&mut options, key, args)?;
             }
@@ -426,6 +485,8 @@ fn option(options: &mut PortOptions, key: Port, args: &mut Args<'_>) -> Result<(
         Port::Isolated => &mut options.isolated,
         Port::Locked => &mut options.locked,
         Port::Mab => &mut options.mab,
+        Port::NeighSuppress => &mut options.neigh_suppress,
+        Port::NeighVlanSuppress => &mut options.neigh_vlan_suppress,
         Port::FdbFlush => {
             options.fdb_flush = true;
             return Ok(());
@@ -442,13 +503,14 @@ fn option(options: &mut PortOptions, key: Port, args: &mut Args<'_>) -> Result<(
             options.backup_port = Some(None);
             return Ok(());
         }
-        Port::NoNeighSuppress => {
-            return only_switch(args, false, "neighbour suppression is not modelled");
-        }
         Port::NoVlanTunnel => return only_switch(args, false, "VLAN tunnels are not modelled"),
         // The kernel's bridge has no such attribute: either value changes nothing there.
         Port::LearningSync => return on_off(args).map(|_| ()),
-        Port::McastMaxGroups => return only(args, &[0], NO_SNOOPING),
+        Port::McastMaxGroups => {
+            options.mcast_max_groups = Some(u32_value(args, u32::MAX)?);
+            return Ok(());
+        }
+        Port::BackupNhid => return only(args, &[0], "nexthops are a matter of VXLAN"),
         Port::Dev
         | Port::State
         | Port::Priority

@@ -34,6 +34,12 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
                 let kind = match &add.kind {
                     LinkAddKind::Bridge(_) => "bridge",
                     LinkAddKind::Dummy => "dummy",
+                    LinkAddKind::Vlan { lower, .. } => {
+                        if own {
+                            used.extend(lower.as_deref());
+                        }
+                        "vlan"
+                    }
                     LinkAddKind::Veth { peer, common } => {
                         if lands_here(&common.netns) {
                             make(peer, "veth");
@@ -66,6 +72,11 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
             Verb::AddrFlush(flush) if own => used.extend(flush.dev.as_deref()),
             Verb::BridgeLinkSet(dev, _) if own => used.push(dev),
             Verb::FdbAdd(_, spec) | Verb::FdbDel(spec) if own => used.push(&spec.dev),
+            Verb::VlanAdd(spec) | Verb::VlanDel(spec) if own => used.push(&spec.dev),
+            Verb::VlanSet(set) if own => used.push(&set.dev),
+            Verb::MdbAdd(_, spec) | Verb::MdbDel(spec) if own => used.push(&spec.port),
+            Verb::NeighAdd(_, spec) | Verb::NeighDel(spec) if own => used.push(&spec.dev),
+            Verb::GuardSet(dev, _) if own => used.push(dev),
             _ => {}
         }
     }

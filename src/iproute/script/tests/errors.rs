@@ -30,8 +30,8 @@ const WRONG: &[(&str, &str)] = &[
         "lab.sh:1:14: \"a/b\": not the name of a namespace; expected a name without \"/\", at most 255 octets",
     ),
     (
-        "ip link add br0 type bridge mcast_snooping 1",
-        "lab.sh:1:44: \"1\": multicast snooping is not modelled, so group frames are flooded; expected 0, which is how this program behaves",
+        "ip link add br0 type bridge mst_enabled 1",
+        "lab.sh:1:41: \"1\": multiple spanning trees are not modelled; expected 0, which is how this program behaves",
     ),
     (
         "bridge link set dev p1 hairpin 1",
@@ -282,8 +282,8 @@ const WRONG: &[(&str, &str)] = &[
         "lab.sh:1:29: \"up\": not an option of a bridge; expected an option of a bridge (\"up\" goes before \"type\")",
     ),
     (
-        "ip link add br0 type bridge vlan_filtering 1",
-        "lab.sh:1:44: \"1\": VLAN filtering is not modelled yet; expected 0, which is how this program behaves",
+        "ip link add br0 type bridge vlan_protocol 802.1x",
+        "lab.sh:1:43: \"802.1x\": not a VLAN protocol; expected \"802.1Q\" or \"802.1ad\"",
     ),
     (
         "ip link add v0 link eth0 type veth",
@@ -335,7 +335,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link set p1 type bridge_slave hairpn on",
-        "lab.sh:1:34: \"hairpn\": not an option of a bridge port; expected fdb_flush, state, priority, cost, hairpin, guard, root_block, fastleave, learning, flood, mcast_flood, bcast_flood, mcast_to_unicast, proxy_arp, proxy_arp_wifi, mcast_router, mcast_fast_leave, neigh_suppress, group_fwd_mask, vlan_tunnel, isolated, locked, mab, backup_port or nobackup_port (did you mean \"hairpin\"?)",
+        "lab.sh:1:34: \"hairpn\": not an option of a bridge port; expected fdb_flush, state, priority, cost, hairpin, guard, root_block, fastleave, learning, flood, mcast_flood, bcast_flood, mcast_to_unicast, proxy_arp, proxy_arp_wifi, mcast_router, mcast_fast_leave, neigh_suppress, group_fwd_mask, vlan_tunnel, isolated, locked, mab, backup_port, nobackup_port, neigh_vlan_suppress, mcast_max_groups or backup_nhid (did you mean \"hairpin\"?)",
     ),
     (
         "ip link set p1 type vxlan",

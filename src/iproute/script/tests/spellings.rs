@@ -248,8 +248,12 @@ pub(super) const SAME: &[&[&str]] = &[
     ],
     &[
         "ip link add br0 type bridge",
-        "ip link add br0 type bridge vlan_filtering 0",
-        "ip link add br0 type bridge vlan_default_pvid 1 vlan_protocol 802.1Q mcast_router 1 mcast_querier 0 nf_call_iptables 0 vlan_stats_enabled 0",
+        "ip link add br0 type bridge nf_call_iptables 0 mst_enabled 0",
+    ],
+    &[
+        "ip link add br0 type bridge vlan_filtering 1 vlan_protocol 802.1ad mcast_router 2",
+        "ip link add br0 type bridge v 2 vlan_p 802.1AD mcast_r 2",
+        "ip link add br0 type bridge mcast_router 0x2 vlan_protocol 0x88a8 vlan_f 1",
     ],
     &[
         "ip link set br0 type bridge group_fwd_mask 0x4000",
@@ -267,7 +271,7 @@ pub(super) const SAME: &[&[&str]] = &[
         "bridge link change dev p1 hairpin on",
         "bridge link set dev p1 hairpin on master",
         "/sbin/bridge li s dev p1 hairpin on",
-        "bridge link set dev p1 hairpin on learning_sync on neigh_suppress off vlan_tunnel off",
+        "bridge link set dev p1 hairpin on learning_sync on vlan_tunnel off",
     ],
     &[
         "bridge link set dev p1 flood off",
