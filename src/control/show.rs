@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use super::apply::Failure;
 use crate::iproute::command::{FdbGet, NetCommand, Verb};
 use crate::iproute::show::record::{
-    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, NetnsRecord,
-    OperState, PortInfo, Queues, Scope, TapInfo, addr_flags, fdb_flags, fdb_state, link_flags,
+    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, McastInfo,
+    NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, addr_flags, fdb_flags, fdb_state,
+    link_flags,
 };
 use crate::iproute::show::{self, ShowError};
 use crate::netdev::fdb::{Lifetime, lifetime};
@@ -180,11 +181,15 @@ impl Show<'_> {
             topology_change_timer: centis(info.topology_change_timer),
             // Entries expire by themselves here; nothing is due.
             gc_timer: 0,
+            vlan_protocol: 0x8100,
             vlan_default_pvid: 1,
+            vlan_stats_enabled: false,
+            vlan_stats_per_port: false,
             group_fwd_mask: bridge.group_fwd_mask,
             group_addr: info.group_address,
             no_linklocal_learn: bridge.no_linklocal_learn,
             mcast_snooping: bridge.mcast_snooping,
+            mcast: McastInfo::default(),
         }
     }
 

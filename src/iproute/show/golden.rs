@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::record::{
     AddrGenMode, AddrRecord, BridgeId, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats,
-    NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, addr_flags, fdb_flags, fdb_state,
-    link_flags as f,
+    McastInfo, NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, addr_flags, fdb_flags,
+    fdb_state, link_flags as f,
 };
 use crate::iproute::command::{FdbFilter, FdbShowState, Format, LinkFilter};
 use crate::wire::MacAddr;
@@ -371,11 +371,15 @@ fn bridge(bridge_id: BridgeId, gc_timer: u64) -> BridgeInfo {
         tcn_timer: 0,
         topology_change_timer: 0,
         gc_timer,
+        vlan_protocol: 0x8100,
         vlan_default_pvid: 1,
+        vlan_stats_enabled: false,
+        vlan_stats_per_port: false,
         group_fwd_mask: 0,
         group_addr: MacAddr::BRIDGE_GROUP,
         no_linklocal_learn: false,
         mcast_snooping: false,
+        mcast: McastInfo::default(),
     }
 }
 

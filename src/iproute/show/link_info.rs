@@ -3,7 +3,9 @@
 
 use super::link::Links;
 use super::printer::Printer;
-use super::record::{BridgeInfo, KindInfo, LinkRecord, PortInfo, TapInfo};
+use super::record::{
+    BridgeInfo, KindInfo, LinkRecord, McastInfo, PortInfo, TapInfo, VlanDeviceInfo,
+};
 
 /// Names of port states, by number.
 pub(super) const PORT_STATES: [&str; 5] = [
@@ -32,6 +34,7 @@ pub(super) fn print(printer: &mut Printer, links: Links<'_>, link: &LinkRecord) 
                 print_data(printer, "info_data", |p| print_bridge(p, bridge))
             }
             KindInfo::Tap(tap) => print_data(printer, "info_data", |p| print_tap(p, *tap)),
+            KindInfo::Vlan(vlan) => print_data(printer, "info_data", |p| print_vlan(p, vlan)),
             KindInfo::Dummy | KindInfo::Veth => {}
         }
     }
@@ -63,8 +66,7 @@ fn print_tap(printer: &mut Printer, tap: TapInfo) {
     printer.on_off("persist", tap.persist);
 }
 
-/// Prints `bridge_print_opt`'s part. What tapswitch cannot change yet (VLAN protocol and counters, multicast
-/// queries, netfilter) is printed with the kernel's defaults.
+/// Prints `bridge_print_opt`'s part. What tapswitch has no part for (netfilter) is printed with the kernel's defaults.
 fn print_bridge(printer: &mut Printer, bridge: &BridgeInfo) {
     let id = bridge.bridge_id.to_string();
     printer.number("forward_delay", bridge.forward_delay);
@@ -74,7 +76,11 @@ fn print_bridge(printer: &mut Printer, bridge: &BridgeInfo) {
     printer.number("stp_state", bridge.stp_state);
     printer.number("priority", bridge.priority);
     printer.number("vlan_filtering", u8::from(bridge.vlan_filtering));
-    printer.labelled("vlan_protocol", "vlan_protocol", "802.1Q");
+    printer.labelled(
+        "vlan_protocol",
+        "vlan_protocol",
+        &tag_type(bridge.vlan_protocol),
+    );
     printer.labelled("bridge_id", "bridge_id", &id);
     // Not the root's: iproute2 6.1 reads the wrong attribute.
     printer.labelled("root_id", "designated_root", &id);
@@ -90,8 +96,8 @@ fn print_bridge(printer: &mut Printer, bridge: &BridgeInfo) {
     printer.timer("topology_change_timer", bridge.topology_change_timer);
     printer.timer("gc_timer", bridge.gc_timer);
     printer.number("vlan_default_pvid", bridge.vlan_default_pvid);
-    printer.number("vlan_stats_enabled", 0_u8);
-    printer.number("vlan_stats_per_port", 0_u8);
+    printer.number("vlan_stats_enabled", u8::from(bridge.vlan_stats_enabled));
+    printer.number("vlan_stats_per_port", u8::from(bridge.vlan_stats_per_port));
     printer.hex("group_fwd_mask", "group_fwd_mask", bridge.group_fwd_mask);
     printer.labelled(
         "group_addr",
@@ -100,43 +106,124 @@ fn print_bridge(printer: &mut Printer, bridge: &BridgeInfo) {
     );
     printer.number("mcast_snooping", u8::from(bridge.mcast_snooping));
     printer.number("no_linklocal_learn", u8::from(bridge.no_linklocal_learn));
-    printer.number("mcast_vlan_snooping", 0_u8);
-    printer.number("mcast_router", 1_u8);
-    printer.number("mcast_query_use_ifaddr", 0_u8);
-    printer.number("mcast_querier", 0_u8);
-    printer.number("mcast_hash_elasticity", 16_u8);
-    printer.number("mcast_hash_max", 4096_u32);
-    printer.labelled("mcast_last_member_cnt", "mcast_last_member_count", 2_u8);
-    printer.labelled("mcast_startup_query_cnt", "mcast_startup_query_count", 2_u8);
-    printer.labelled(
-        "mcast_last_member_intvl",
-        "mcast_last_member_interval",
-        100_u32,
-    );
-    printer.labelled(
-        "mcast_membership_intvl",
-        "mcast_membership_interval",
-        26_000_u32,
-    );
-    printer.labelled("mcast_querier_intvl", "mcast_querier_interval", 25_500_u32);
-    printer.labelled("mcast_query_intvl", "mcast_query_interval", 12_500_u32);
-    printer.labelled(
-        "mcast_query_response_intvl",
-        "mcast_query_response_interval",
-        1000_u32,
-    );
-    // 31.25 s, kept by the kernel in ticks of 4 ms and so rounded down.
-    printer.labelled(
-        "mcast_startup_query_intvl",
-        "mcast_startup_query_interval",
-        3124_u32,
-    );
-    printer.number("mcast_stats_enabled", 0_u8);
-    printer.number("mcast_igmp_version", 2_u8);
-    printer.number("mcast_mld_version", 1_u8);
+    print_mcast(printer, &bridge.mcast);
     printer.number("nf_call_iptables", 0_u8);
     printer.number("nf_call_ip6tables", 0_u8);
     printer.number("nf_call_arptables", 0_u8);
+}
+
+fn print_mcast(printer: &mut Printer, mcast: &McastInfo) {
+    let query = &mcast.query;
+    printer.number("mcast_vlan_snooping", u8::from(mcast.vlan_snooping));
+    printer.number("mcast_router", mcast.router);
+    printer.number("mcast_query_use_ifaddr", u8::from(mcast.query_use_ifaddr));
+    printer.number("mcast_querier", u8::from(mcast.querier));
+    // Kept for old programs: the kernel's table resizes itself.
+    printer.number("mcast_hash_elasticity", 16_u8);
+    printer.number("mcast_hash_max", mcast.hash_max);
+    for (key, label, number) in [
+        (
+            "mcast_last_member_cnt",
+            "mcast_last_member_count",
+            u64::from(query.last_member_count),
+        ),
+        (
+            "mcast_startup_query_cnt",
+            "mcast_startup_query_count",
+            u64::from(query.startup_query_count),
+        ),
+        (
+            "mcast_last_member_intvl",
+            "mcast_last_member_interval",
+            query.last_member_interval,
+        ),
+        (
+            "mcast_membership_intvl",
+            "mcast_membership_interval",
+            query.membership_interval,
+        ),
+        (
+            "mcast_querier_intvl",
+            "mcast_querier_interval",
+            query.querier_interval,
+        ),
+        (
+            "mcast_query_intvl",
+            "mcast_query_interval",
+            query.query_interval,
+        ),
+        (
+            "mcast_query_response_intvl",
+            "mcast_query_response_interval",
+            query.query_response_interval,
+        ),
+        (
+            "mcast_startup_query_intvl",
+            "mcast_startup_query_interval",
+            query.startup_query_interval,
+        ),
+    ] {
+        printer.labelled(key, label, number);
+    }
+    printer.number("mcast_stats_enabled", u8::from(mcast.stats_enabled));
+    printer.number("mcast_igmp_version", query.igmp_version);
+    printer.number("mcast_mld_version", query.mld_version);
+}
+
+/// Prints `vlan_print_opt`'s part.
+fn print_vlan(printer: &mut Printer, vlan: &VlanDeviceInfo) {
+    printer.labelled("protocol", "protocol", &tag_type(vlan.protocol));
+    printer.number("id", vlan.id);
+    let flags = [
+        (vlan.reorder_hdr, "REORDER_HDR"),
+        (vlan.gvrp, "GVRP"),
+        (vlan.mvrp, "MVRP"),
+        (vlan.loose_binding, "LOOSE_BINDING"),
+        (vlan.bridge_binding, "BRIDGE_BINDING"),
+    ];
+    // The kernel sends no flags when none is set, and no map that is empty.
+    if flags.iter().any(|(on, _)| *on) {
+        printer.open_flags();
+        let mut separator = "";
+        for (_, name) in flags.iter().filter(|(on, _)| *on) {
+            printer.element(name, format_args!("{separator}{name}"));
+            separator = ",";
+        }
+        printer.close_flags();
+    }
+    for (key, label, map) in [
+        ("ingress_qos", "ingress-qos-map", &vlan.ingress_qos),
+        ("egress_qos", "egress-qos-map", &vlan.egress_qos),
+    ] {
+        if !map.is_empty() {
+            print_qos(printer, key, label, map);
+        }
+    }
+}
+
+fn print_qos(printer: &mut Printer, key: &str, label: &str, map: &[(u32, u32)]) {
+    printer.open_array(key);
+    printer.line();
+    printer.text(format_args!("      {label} {{ "));
+    for (from, to) in map {
+        printer.open();
+        printer.json_field("from", *from);
+        printer.json_field("to", *to);
+        printer.close();
+        printer.text(format_args!("{from}:{to} "));
+    }
+    printer.close_array();
+    printer.text("} ");
+}
+
+/// Names the EtherType of a tag (`ll_proto_n2a`).
+fn tag_type(protocol: u16) -> String {
+    match protocol {
+        0x8100 => "802.1Q".to_owned(),
+        0x88a8 => "802.1ad".to_owned(),
+        // `ll_proto_n2a` of other types; no kernel takes one.
+        other => format!("[{other}]"),
+    }
 }
 
 fn print_port(printer: &mut Printer, links: Links<'_>, port: &PortInfo) {

@@ -1,4 +1,4 @@
-//! What the kernel's netlink dumps carry, as plain data.
+//! What the kernel's netlink dumps carry, as plain data; and, in the same way, what guards know.
 //!
 //! Names and order are those of the attributes (`IFLA_…`, `IFA_…`, `NDA_…`, `IFLA_BR_…`, `IFLA_BRPORT_…`); netdevs are named by
 //! ifindex, as on netlink. All records of one call are of one namespace.
@@ -6,10 +6,19 @@
 //! Units: times of a bridge in 1/100 s (`USER_HZ`), ages of FDB entries in seconds, lifetimes of
 //! addresses in seconds, sizes in octets.
 
+mod guard;
+mod mdb;
+mod neigh;
+mod vlan;
+
 use std::net::IpAddr;
 
 pub use crate::wire::BridgeId;
 use crate::wire::MacAddr;
+pub use guard::{BindingRecord, GuardRecord, StormRecord};
+pub use mdb::{MdbRecord, RouterRecord};
+pub use neigh::NeighRecord;
+pub use vlan::{RouterPort, VlanDeviceInfo, VlanGlobalRecord, VlanRecord, VlanStats};
 
 /// Flags of a netdev (`IFF_…`).
 pub mod link_flags {
@@ -189,6 +198,8 @@ pub enum KindInfo {
     Tap(TapInfo),
     /// An end of a virtual cable.
     Veth,
+    /// A VLAN device.
+    Vlan(Box<VlanDeviceInfo>),
 }
 
 impl KindInfo {
@@ -200,6 +211,7 @@ impl KindInfo {
             Self::Dummy => "dummy",
             Self::Tap(_) => "tun",
             Self::Veth => "veth",
+            Self::Vlan(_) => "vlan",
         }
     }
 }
@@ -254,8 +266,14 @@ pub struct BridgeInfo {
     pub topology_change_timer: u64,
     /// Left until the FDB is swept.
     pub gc_timer: u64,
+    /// EtherType of the tags that are looked at.
+    pub vlan_protocol: u16,
     /// PVID of new ports, 0 for none.
     pub vlan_default_pvid: u16,
+    /// Whether frames are counted by VLAN.
+    pub vlan_stats_enabled: bool,
+    /// Whether these counters are kept by port.
+    pub vlan_stats_per_port: bool,
     /// Reserved group addresses forwarded nevertheless, a bit for each.
     pub group_fwd_mask: u16,
     /// Destination of BPDUs.
@@ -264,6 +282,84 @@ pub struct BridgeInfo {
     pub no_linklocal_learn: bool,
     /// Whether multicast group membership is followed.
     pub mcast_snooping: bool,
+    /// What else there is about that.
+    pub mcast: McastInfo,
+}
+
+/// Data of a bridge about multicast snooping (`IFLA_BR_MCAST_…`). The default is the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct McastInfo {
+    /// Whether membership is followed by VLAN.
+    pub vlan_snooping: bool,
+    /// 0 never, 1 while queries are heard, 2 always: the bridge itself has a multicast router.
+    pub router: u8,
+    /// Whether queries carry the bridge's own address.
+    pub query_use_ifaddr: bool,
+    /// Whether the bridge queries.
+    pub querier: bool,
+    /// Most groups.
+    pub hash_max: u32,
+    /// Whether reports, leaves and queries are counted.
+    pub stats_enabled: bool,
+    /// Version, counts and intervals of queries.
+    pub query: McastQuery,
+}
+
+impl Default for McastInfo {
+    fn default() -> Self {
+        Self {
+            vlan_snooping: false,
+            router: 1,
+            query_use_ifaddr: false,
+            querier: false,
+            hash_max: 4096,
+            stats_enabled: false,
+            query: McastQuery::default(),
+        }
+    }
+}
+
+/// How a bridge queries for members, as a whole or in one VLAN; intervals in 1/100 s. The default is the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct McastQuery {
+    /// Queries after a leave.
+    pub last_member_count: u32,
+    /// Queries at the start.
+    pub startup_query_count: u32,
+    /// Between queries after a leave.
+    pub last_member_interval: u64,
+    /// Until a member is forgotten.
+    pub membership_interval: u64,
+    /// Until another querier is forgotten.
+    pub querier_interval: u64,
+    /// Between queries.
+    pub query_interval: u64,
+    /// In which members answer.
+    pub query_response_interval: u64,
+    /// Between queries at the start.
+    pub startup_query_interval: u64,
+    /// 2 or 3.
+    pub igmp_version: u8,
+    /// 1 or 2.
+    pub mld_version: u8,
+}
+
+impl Default for McastQuery {
+    fn default() -> Self {
+        Self {
+            last_member_count: 2,
+            startup_query_count: 2,
+            last_member_interval: 100,
+            membership_interval: 26_000,
+            querier_interval: 25_500,
+            query_interval: 12_500,
+            query_response_interval: 1_000,
+            // 31.25 s, kept by the kernel in ticks of 4 ms and so rounded down.
+            startup_query_interval: 3_124,
+            igmp_version: 2,
+            mld_version: 1,
+        }
+    }
 }
 
 /// Data of a bridge port (`IFLA_BRPORT_…`); timers in 1/100 s.
