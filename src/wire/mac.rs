@@ -1,6 +1,7 @@
 //! MAC addresses.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A 48-bit MAC address.
@@ -31,6 +32,20 @@ impl MacAddr {
     pub const fn new(octets: [u8; 6]) -> Self {
         let [a, b, c, d, e, f] = octets;
         Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
+    /// Returns the address that frames to an IPv4 group have (RFC 1112 6.4): the low 23 bits of the group.
+    #[must_use]
+    pub const fn of_ipv4_group(group: Ipv4Addr) -> Self {
+        let [_, b, c, d] = group.octets();
+        Self::new([0x01, 0x00, 0x5e, b & 0x7f, c, d])
+    }
+
+    /// Returns the address that frames to an IPv6 group have (RFC 2464 7): the low 32 bits of the group.
+    #[must_use]
+    pub const fn of_ipv6_group(group: Ipv6Addr) -> Self {
+        let [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d] = group.octets();
+        Self::new([0x33, 0x33, a, b, c, d])
     }
 
     /// Returns the six octets.

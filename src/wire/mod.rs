@@ -1,11 +1,14 @@
-//! Octets to values and back: addresses, the Ethernet header, VLAN tags, BPDUs.
+//! Octets to values and back: addresses, the Ethernet header, VLAN tags, BPDUs, IGMP and MLD.
 //!
 //! Contract: no state, no I/O, no allocation. A view is checked once, when it is made; after that
 //! no accessor can panic, whatever the octets are.
 
 mod bpdu;
 mod ethernet;
+pub mod igmp;
 mod mac;
+pub mod membership;
+pub mod mld;
 mod vlan;
 
 pub use bpdu::{BPDU_TICK, Bpdu, BpduError, BridgeId, Config, MAX_BPDU_FRAME, Pdu, PortId};
