@@ -101,7 +101,8 @@ impl Lab {
                         &mut egress,
                     );
                     for trap in egress.traps() {
-                        self.control.handle_trap(self.now, trap.netdev, &octets);
+                        let octets = egress.pieces(trap.edit, &octets).concat();
+                        self.control.handle_trap(self.now, trap, &octets);
                     }
                 }
             }

@@ -120,6 +120,7 @@ pub fn bridge(ports: u16) -> Plan {
         slots.push(Some(PlanPort {
             netdev: NetdevId(id),
             state: PortState::Forwarding,
+            pvid: None,
             learning: true,
             locked: false,
             mab: false,
@@ -139,6 +140,7 @@ pub fn bridge(ports: u16) -> Plan {
         stp: false,
         group_fwd_mask: 0,
         no_linklocal_learn: false,
+        vlans: None,
         ports: slots,
         flood: sets,
         host_flood: sets,

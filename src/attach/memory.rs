@@ -74,7 +74,7 @@ impl Attachment for Memory {
         })
     }
 
-    fn send(&self, frame: &[u8]) -> io::Result<()> {
+    fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()> {
         let mut queue = lock(&self.outgoing);
         queue.check()?;
         if queue.frames.len() >= queue.capacity {
@@ -82,7 +82,9 @@ impl Attachment for Memory {
         }
         let mut octets = queue.spare.pop().unwrap_or_default();
         octets.clear();
-        octets.extend_from_slice(frame);
+        for piece in pieces {
+            octets.extend_from_slice(piece);
+        }
         queue.frames.push_back(octets);
         Ok(())
     }
@@ -114,9 +116,9 @@ mod tests {
     #[test]
     fn what_one_end_sends_the_other_receives() {
         let (near, far) = Memory::pair(1);
-        near.send(b"one").unwrap();
+        near.send([b"one", b""]).unwrap();
         assert_eq!(
-            near.send(b"two").unwrap_err().kind(),
+            near.send([b"tw", b"o"]).unwrap_err().kind(),
             io::ErrorKind::WouldBlock
         );
         let mut batch = Batch::default();
@@ -124,6 +126,6 @@ mod tests {
         assert_eq!(batch.frame(0), b"one");
         assert_eq!(batch.len(), 1);
         far.vanish();
-        assert!(near.send(b"three").is_err() && near.receive(&mut batch).is_err());
+        assert!(near.send([b"three", b""]).is_err() && near.receive(&mut batch).is_err());
     }
 }

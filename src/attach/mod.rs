@@ -11,7 +11,7 @@ pub mod packet;
 pub mod tap;
 
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
@@ -32,15 +32,28 @@ pub trait Attachment: Debug + Send + Sync {
     /// The attachment's own failure; frames received before it stay in the batch.
     fn receive(&self, batch: &mut Batch) -> io::Result<bool>;
 
-    /// Sends one frame.
+    /// Sends one frame, given in two pieces, one of which may be empty: tags are pushed and popped
+    /// without copying what is behind them.
     ///
     /// # Errors
     ///
     /// `WouldBlock` when there is no room for it, otherwise the attachment's own failure.
-    fn send(&self, frame: &[u8]) -> io::Result<()>;
+    fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()>;
 
     /// Returns what to poll for frames to receive; `None` for one that has to be asked.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// Writes the pieces of a frame as one.
+fn write(fd: BorrowedFd<'_>, [head, rest]: [&[u8]; 2]) -> io::Result<()> {
+    if head.is_empty() {
+        nix::unistd::write(fd, rest)?;
+    } else if rest.is_empty() {
+        nix::unistd::write(fd, head)?;
+    } else {
+        nix::sys::uio::writev(fd, &[IoSlice::new(head), IoSlice::new(rest)])?;
+    }
+    Ok(())
 }
 
 /// What an error of an attachment means.

@@ -4,7 +4,7 @@
 //! The kernel takes VLAN tags off before a socket sees the frame; they are put back here.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::{Attachment, Batch};
 use crate::sys::packet::{self, Tag};
@@ -39,13 +39,8 @@ impl Attachment for Packet {
         })
     }
 
-    fn send(&self, frame: &[u8]) -> io::Result<()> {
-        nix::sys::socket::send(
-            self.socket.as_raw_fd(),
-            frame,
-            nix::sys::socket::MsgFlags::MSG_DONTWAIT,
-        )?;
-        Ok(())
+    fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()> {
+        super::write(self.socket.as_fd(), pieces)
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

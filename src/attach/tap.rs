@@ -53,8 +53,8 @@ impl Attachment for Tap {
         batch.fill(|room| self.iface.recv(room).map(|length| 0..length))
     }
 
-    fn send(&self, frame: &[u8]) -> io::Result<()> {
-        self.iface.send(frame).map(drop)
+    fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()> {
+        super::write(crate::sys::borrow(&self.iface), pieces)
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -5,7 +5,7 @@
 //! driver (live, replay, simulation) feeds it and executes what it says:
 //!
 //! ```text
-//! execute(now, command)   handle_trap(now, port, frame)   handle_timeout(now)   set_carrier(now, wire, up)
+//! execute(now, command)   handle_trap(now, trap, frame)   handle_timeout(now)   set_carrier(now, wire, up)
 //!     → Reply for the script's author;  outputs, pulled one at a time in order by poll_output()
 //! ```
 //!
@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock};
 use crate::iproute::command::NetCommand;
 use crate::netdev::{Kind, Network};
 use crate::switch::fdb::Entry;
-use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan};
+use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan, Trap, TrapKind};
 use crate::time::{Duration, Instant};
 
 /// How often expired FDB entries are reclaimed. Each walks all tables whole.
@@ -141,10 +141,12 @@ impl Control {
         self.settle(now);
     }
 
-    /// Takes a trapped frame (a BPDU) that came in by a bridge port.
-    pub fn handle_trap(&mut self, now: Instant, port: NetdevId, octets: &[u8]) {
-        if port.index() < self.network.netdevs().len() {
-            self.network.receive_bpdu(now, port, octets);
+    /// Takes a trapped frame, by its octets as [`Egress::pieces`](crate::switch::Egress::pieces) gives them.
+    pub fn handle_trap(&mut self, now: Instant, trap: &Trap, octets: &[u8]) {
+        if trap.netdev.index() < self.network.netdevs().len() {
+            match trap.kind {
+                TrapKind::Bpdu => self.network.receive_bpdu(now, trap.netdev, octets),
+            }
         }
         self.settle(now);
     }

@@ -328,9 +328,9 @@ impl Live {
                 Ok(Event::Failed(error)) => return Err(Error::doing("poll the devices")(error)),
                 Err(_) => {}
             },
-            recv(self.traps) -> trap => if let Ok((port, octets)) = trap {
+            recv(self.traps) -> trap => if let Ok((trap, octets)) = trap {
                 let now = self.now();
-                self.control.handle_trap(now, port, &octets);
+                self.control.handle_trap(now, &trap, &octets);
             },
             default(longest.min(due)) => {}
         }
@@ -411,8 +411,8 @@ impl Live {
         }
         let traps: Vec<_> = self.turn.take_traps().collect();
         let now = self.now();
-        for (port, octets) in traps {
-            self.control.handle_trap(now, port, &octets);
+        for (trap, octets) in traps {
+            self.control.handle_trap(now, &trap, &octets);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::io;
 
 use super::wiring::Wiring;
 use crate::attach::{Attachment, BATCH, Batch, Failure};
-use crate::switch::{AttachmentId, Counters, Egress, NetdevId, forward, originate};
+use crate::switch::{AttachmentId, Counters, Egress, NetdevId, Trap, forward, originate};
 use crate::time::Instant;
 
 /// The buffers and counters of one worker.
@@ -17,7 +17,7 @@ pub struct Turn {
     pub counters: Counters,
     batch: Batch,
     egress: Egress,
-    traps: Vec<(NetdevId, Vec<u8>)>,
+    traps: Vec<(Trap, Vec<u8>)>,
     gone: Vec<(AttachmentId, u64)>,
 }
 
@@ -75,8 +75,8 @@ impl Turn {
             &mut self.gone,
         );
         for trap in self.egress.traps() {
-            let octets = frames[trap.frame as usize].to_vec();
-            self.traps.push((trap.netdev, octets));
+            let pieces = self.egress.pieces(trap.edit, frames[trap.frame as usize]);
+            self.traps.push((*trap, pieces.concat()));
         }
         ingress
     }
@@ -102,12 +102,13 @@ impl Turn {
             &mut self.gone,
         );
         for trap in self.egress.traps() {
-            self.traps.push((trap.netdev, octets.to_vec()));
+            let pieces = self.egress.pieces(trap.edit, octets);
+            self.traps.push((*trap, pieces.concat()));
         }
     }
 
-    /// Takes the frames for control that turns have left: the bridge port, and the octets.
-    pub fn take_traps(&mut self) -> impl Iterator<Item = (NetdevId, Vec<u8>)> + '_ {
+    /// Takes the frames for control that turns have left, with their octets.
+    pub fn take_traps(&mut self) -> impl Iterator<Item = (Trap, Vec<u8>)> + '_ {
         self.traps.drain(..)
     }
 
@@ -141,7 +142,8 @@ fn send(
             continue;
         };
         for copy in copies {
-            let Err(error) = link.attachment.send(frames[copy.frame as usize]) else {
+            let pieces = egress.pieces(copy.edit, frames[copy.frame as usize]);
+            let Err(error) = link.attachment.send(pieces) else {
                 continue;
             };
             match Failure::of(&error) {

@@ -84,6 +84,7 @@ impl Bench {
             bridge_ports.push(Some(PlanPort {
                 netdev: NetdevId(id),
                 state: PortState::Forwarding,
+                pvid: None,
                 learning: true,
                 locked: false,
                 mab: false,
@@ -103,6 +104,7 @@ impl Bench {
             stp: false,
             group_fwd_mask: 0,
             no_linklocal_learn: false,
+            vlans: None,
             ports: bridge_ports,
             flood,
             host_flood: flood,
@@ -143,13 +145,16 @@ fn a_turn_forwards() {
     let mut bench = Bench::new(8);
     bench
         .far(1)
-        .send(&frame(MacAddr::BROADCAST, station(1)))
+        .send([&frame(MacAddr::BROADCAST, station(1)), &[]])
         .unwrap();
     assert_eq!(bench.turn(1), Ingress::Dry);
     assert!(bench.far(2).take().is_some() && bench.far(3).take().is_some());
     assert_eq!(bench.far(1).take(), None);
 
-    bench.far(2).send(&frame(station(1), station(2))).unwrap();
+    bench
+        .far(2)
+        .send([&frame(station(1), station(2)), &[]])
+        .unwrap();
     bench.turn(2);
     assert_eq!(bench.far(1).take(), Some(frame(station(1), station(2))));
     assert_eq!(bench.far(3).take(), None);
@@ -163,7 +168,10 @@ fn a_turn_forwards() {
 fn a_turn_takes_64_frames() {
     let mut bench = Bench::new(200);
     for _ in 0..65 {
-        bench.far(1).send(&frame(station(2), station(1))).unwrap();
+        bench
+            .far(1)
+            .send([&frame(station(2), station(1)), &[]])
+            .unwrap();
     }
     assert_eq!(bench.turn(1), Ingress::More);
     assert_eq!(bench.turn.counters.attachments[1].frames_in, 64);
@@ -176,7 +184,10 @@ fn a_full_queue_loses_and_counts() {
     let mut bench = Bench::new(2);
     for _ in 0..2 {
         for _ in 0..2 {
-            bench.far(1).send(&frame(station(2), station(1))).unwrap();
+            bench
+                .far(1)
+                .send([&frame(station(2), station(1)), &[]])
+                .unwrap();
         }
         bench.turn(1);
     }
@@ -192,7 +203,7 @@ fn a_vanished_attachment_is_told_once_a_batch_and_stops_nothing() {
     for _ in 0..3 {
         bench
             .far(1)
-            .send(&frame(MacAddr::BROADCAST, station(1)))
+            .send([&frame(MacAddr::BROADCAST, station(1)), &[]])
             .unwrap();
     }
     assert_eq!(bench.turn(1), Ingress::Dry);
@@ -212,12 +223,11 @@ fn a_frame_for_control_is_copied_out() {
     plan.bridges[0].stp = true;
     bench.wiring.plan = Arc::new(plan);
     let bpdu = frame(MacAddr::new([0x01, 0x80, 0xc2, 0, 0, 0]), station(1));
-    bench.far(1).send(&bpdu).unwrap();
+    bench.far(1).send([&bpdu, &[]]).unwrap();
     bench.turn(1);
-    assert_eq!(
-        bench.turn.take_traps().collect::<Vec<_>>(),
-        [(NetdevId(1), bpdu)]
-    );
+    let traps: Vec<_> = bench.turn.take_traps().collect();
+    assert_eq!(traps.len(), 1);
+    assert_eq!((traps[0].0.netdev, &traps[0].1), (NetdevId(1), &bpdu));
 }
 
 #[test]
@@ -239,7 +249,7 @@ fn a_turn_allocates_nothing_once_warm() {
     let flood = frame(MacAddr::BROADCAST, station(1));
     let round = |bench: &mut Bench| {
         for _ in 0..BATCH {
-            bench.far(1).send(&flood).unwrap();
+            bench.far(1).send([&flood, &[]]).unwrap();
         }
         bench.turn(1);
         // The far ends receive, so that the queues have room and octets to use again.

@@ -12,7 +12,7 @@ use mio::{Interest, Poll, Token, Waker};
 use super::turn::{Ingress, Turn};
 use super::wiring::{Shared, Wiring};
 use crate::attach::Attachment;
-use crate::switch::{AttachmentId, Counters, NetdevId};
+use crate::switch::{AttachmentId, Counters, Trap};
 use crate::time::Duration;
 
 /// Rounds between two looks at the poll while some attachment always has frames: a system call saved,
@@ -30,8 +30,8 @@ pub enum Event {
     Failed(io::Error),
 }
 
-/// A frame for control: the bridge port it came in by, and its octets.
-pub type Trapped = (NetdevId, Vec<u8>);
+/// A frame for control, and its octets.
+pub type Trapped = (Trap, Vec<u8>);
 
 /// Where a worker talks to.
 #[derive(Clone, Debug)]

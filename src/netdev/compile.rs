@@ -44,6 +44,7 @@ impl Network {
                 .into_iter()
                 .map(|(netdev, bridge)| self.compile_bridge(netdev, bridge))
                 .collect(),
+            vlan_counters: 0,
         }
     }
 
@@ -55,6 +56,7 @@ impl Network {
             ports[port.number.index()] = Some(PlanPort {
                 netdev: port.netdev,
                 state: port.state,
+                pvid: None,
                 learning: port.flags.learning,
                 locked: port.flags.locked,
                 mab: port.flags.mab,
@@ -77,6 +79,7 @@ impl Network {
             stp: bridge.tree.stp(),
             group_fwd_mask: bridge.group_fwd_mask,
             no_linklocal_learn: bridge.no_linklocal_learn,
+            vlans: None,
             ports,
             flood: FloodSets {
                 unicast,

@@ -8,7 +8,7 @@ use crate::iproute::command::Command;
 use crate::iproute::script::{Flow, Item, Script, Sink as Stream, Streams};
 use crate::netdev::Network;
 use crate::switch::{
-    AttachmentId, Copy, Counters, Egress, Lost, NetdevId, PacketType, Plan, Side, Verdict, forward,
+    AttachmentId, Counters, Egress, Lost, NetdevId, PacketType, Plan, Side, Verdict, forward,
     originate,
 };
 use crate::time::{Duration, Instant};
@@ -84,6 +84,8 @@ pub struct Engine<'s> {
     plan: Arc<Plan>,
     counters: Counters,
     egress: Egress,
+    /// The octets of an edited copy, while it is told of.
+    edited: Vec<u8>,
     frames: u64,
     originated: u64,
 }
@@ -105,6 +107,7 @@ impl<'s> Engine<'s> {
             plan,
             counters,
             egress: Egress::default(),
+            edited: Vec::new(),
             frames: 0,
             originated: 0,
         }
@@ -155,52 +158,76 @@ impl<'s> Engine<'s> {
         frames: &[&[u8]],
         sink: &mut impl Sink,
     ) -> io::Result<()> {
+        for octets in frames {
+            self.inject_one(ingress, octets, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one frame. What control makes of it holds for the next, even of the same instant: the
+    /// kernel, too, is done with one before it begins another.
+    fn inject_one(
+        &mut self,
+        ingress: AttachmentId,
+        octets: &[u8],
+        sink: &mut impl Sink,
+    ) -> io::Result<()> {
         forward(
             &self.plan,
             self.now,
             ingress,
-            frames,
+            &[octets],
             &mut self.counters,
             &mut self.egress,
         );
-        let network = self.control.network();
-        for ((index, octets), verdict) in (0u32..).zip(frames).zip(self.egress.verdicts()) {
-            self.frames += 1;
-            let id = self.frames;
-            let lost: Vec<Lost> = self
-                .egress
-                .lost()
-                .iter()
-                .filter(|lost| lost.frame == index)
-                .copied()
-                .collect();
+        self.frames += 1;
+        for verdict in self.egress.verdicts() {
             let event = Event::Frame {
-                id,
+                id: self.frames,
                 ingress,
                 kind: kind_in(&self.plan, ingress, octets),
                 octets,
                 verdict: *verdict,
-                lost: &lost,
+                lost: self.egress.lost(),
             };
-            sink.event(self.now, network, event)?;
-            for (egress, copies) in self.egress.queues() {
-                for Copy { kind, .. } in copies.iter().filter(|copy| copy.frame == index) {
-                    let kind = *kind;
-                    let event = Event::Copy {
-                        id,
-                        egress,
-                        kind,
-                        octets,
-                    };
-                    sink.event(self.now, network, event)?;
-                }
+            sink.event(self.now, self.control.network(), event)?;
+        }
+        self.tell_copies(octets, sink)?;
+        self.trap(octets);
+        self.drain(sink)
+    }
+
+    /// Tells the sink of every copy of the frame just decided.
+    fn tell_copies(&mut self, octets: &[u8], sink: &mut impl Sink) -> io::Result<()> {
+        for (egress, copies) in self.egress.queues() {
+            for copy in copies {
+                let octets = match self.egress.pieces(copy.edit, octets) {
+                    [frame, []] | [[], frame] => frame,
+                    [head, rest] => {
+                        self.edited.clear();
+                        self.edited.extend_from_slice(head);
+                        self.edited.extend_from_slice(rest);
+                        &self.edited
+                    }
+                };
+                let event = Event::Copy {
+                    id: self.frames,
+                    egress,
+                    kind: copy.kind,
+                    octets,
+                };
+                sink.event(self.now, self.control.network(), event)?;
             }
         }
+        Ok(())
+    }
+
+    /// Hands control what the frame just decided has for it.
+    fn trap(&mut self, octets: &[u8]) {
         for trap in self.egress.traps() {
-            let octets = frames[trap.frame as usize];
-            self.control.handle_trap(self.now, trap.netdev, octets);
+            let octets = self.egress.pieces(trap.edit, octets).concat();
+            self.control.handle_trap(self.now, trap, &octets);
         }
-        self.drain(sink)
     }
 
     /// Lets what is left of the script run, and then `linger` pass: from the last frame or command,
@@ -324,20 +351,8 @@ impl<'s> Engine<'s> {
         );
         self.frames += 1;
         self.originated += 1;
-        for (egress, copies) in self.egress.queues() {
-            for Copy { kind, .. } in copies {
-                let event = Event::Copy {
-                    id: self.frames,
-                    egress,
-                    kind: *kind,
-                    octets,
-                };
-                sink.event(self.now, self.control.network(), event)?;
-            }
-        }
-        for trap in self.egress.traps() {
-            self.control.handle_trap(self.now, trap.netdev, octets);
-        }
+        self.tell_copies(octets, sink)?;
+        self.trap(octets);
         Ok(())
     }
 }

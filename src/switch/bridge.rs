@@ -2,27 +2,36 @@
 //!
 //! `receive` is a frame that came in by a port (`br_handle_frame`, `br_handle_frame_finish`);
 //! `transmit` one that the bridge's own stack sends (`br_dev_xmit`). The order of the steps is the
-//! kernel's: screen, then the port's state, then admission and learning (after screening, so that
+//! kernel's: screen, then the port's state, then the VLAN filter, then admission and learning (so that
 //! nothing is learned from a frame that had no right to be here), then selection.
 //!
 //! | step | by a port | from the bridge's stack |
 //! |---|---|---|
 //! | screen | group or zero source, reserved destinations, pause | – |
 //! | state | disabled, listening, blocking: drop | – |
+//! | classify | VLAN of its tag or of the PVID; a member? | the same, with the bridge's own membership |
 //! | learn | if the port learns and is not locked | never |
 //! | select | FDB hit, or flood set, and the host port | FDB hit, or flood set |
+//! | leave | members only, tag off where the port is untagged | the same |
+//!
+//! With VLAN filtering on, every frame that passed `classify` has its VLAN's tag aside; where it
+//! leaves, the tag stays or goes. Without, nobody looks at tags.
 
-use super::path::{Transit, Walk};
-use super::plan::{FloodSets, PortState};
+use super::path::{TrapKind, Walk};
+use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
+use super::transit::Transit;
 use super::{DropReason, Fdb, Key, PacketType, PlanBridge, PlanPort, PortNo, PortSet};
 use crate::switch::fdb::{CapacityReached, Edit, Entry, Flags, Learn, Target};
-use crate::wire::MacAddr;
+use crate::wire::{MacAddr, Tag, Vid};
+
+/// The VLAN of a frame that the filter let in; `None` without VLAN filtering.
+type Vlan<'a> = Option<(Vid, &'a PlanVlan)>;
 
 /// A frame that came in by a port.
 #[inline(always)]
 pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut transit: Transit) {
     let bridge = &walk.plan.bridges[index as usize];
-    let Some(port) = port(bridge, number) else {
+    let Some(port) = bridge.port(number) else {
         return walk.refuse(DropReason::IngressPortState);
     };
     if let Err(reason) = screen_source(walk.header.source) {
@@ -32,13 +41,11 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
         Reserved::No => {}
         Reserved::Pause => return walk.refuse(DropReason::MacControl),
         Reserved::Ours { trap } => {
-            if port.learning && port.state.learns() && !bridge.no_linklocal_learn {
-                learn(walk, index, bridge, number);
-            }
+            learn_reserved(walk, index, bridge, number, port, transit.tag);
             if trap {
-                walk.trap(port.netdev);
+                walk.trap(port.netdev, TrapKind::Bpdu, None, &transit);
             }
-            return walk.deliver_up(port.netdev, transit.kind);
+            return walk.deliver_up(port.netdev, &transit);
         }
     }
     if !port.state.learns() {
@@ -47,31 +54,47 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
     if walk.header.destination == walk.plan.netdevs[bridge.netdev.index()].mac {
         transit.kind = PacketType::Host;
     }
-    if port.locked && !admit(walk, index, bridge, number, port) {
+    let vlan = match &bridge.vlans {
+        None => None,
+        Some(vlans) => match admit_to_vlan(walk, vlans, number, port, &mut transit) {
+            Ok(vlan) => Some(vlan),
+            Err(reason) => return walk.refuse(reason),
+        },
+    };
+    let source = key(walk.header.source, vlan);
+    if port.locked && !admit(walk, index, bridge, number, port, source) {
         return walk.refuse(DropReason::Locked);
     }
     if port.learning {
-        learn(walk, index, bridge, number);
+        learn(walk, index, bridge, number, source);
     }
-    if port.state == PortState::Learning {
+    let learning_only = vlan.is_some_and(|(_, vlan)| !vlan.egress.contains(number));
+    if port.state == PortState::Learning || learning_only {
         return walk.refuse(DropReason::IngressLearning);
     }
-    select(walk, index, bridge, port, number, transit);
+    select(walk, index, bridge, (number, port), vlan, transit);
 }
 
 /// A frame that the bridge's own stack sends. Never learned from, not screened.
 #[inline(never)]
-pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, transit: Transit) {
+pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
     let bridge = &walk.plan.bridges[index as usize];
+    let vlan = match &bridge.vlans {
+        None => None,
+        Some(vlans) => match admit_host_to_vlan(walk, vlans, &mut transit) {
+            Ok(vlan) => Some(vlan),
+            Err(reason) => return walk.refuse(reason),
+        },
+    };
     let destination = walk.header.destination;
     if destination.is_group() {
-        return flood(walk, bridge, &bridge.host_flood, None, transit);
+        return flood(walk, bridge, &bridge.host_flood, None, vlan, transit);
     }
-    match walk.view(index).lookup(Key::untagged(destination)) {
+    match walk.view(index).lookup(key(destination, vlan)) {
         // A port's own address is the bridge's, but from here it is reached over that port's wire.
-        Some(Target { port: Some(to), .. }) => unicast(walk, bridge, None, to, transit),
+        Some(Target { port: Some(to), .. }) => unicast(walk, bridge, None, to, vlan, transit),
         Some(Target { port: None, .. }) => walk.refuse(DropReason::ToSelf),
-        None => flood(walk, bridge, &bridge.host_flood, None, transit),
+        None => flood(walk, bridge, &bridge.host_flood, None, vlan, transit),
     }
 }
 
@@ -112,6 +135,119 @@ fn reserved(bridge: &PlanBridge, port: &PlanPort, destination: MacAddr) -> Reser
     }
 }
 
+/// The VLAN filter on ingress (`__allowed_ingress`): finds the frame's VLAN and puts its tag aside.
+#[inline(always)]
+fn classify<'a>(
+    walk: &mut Walk<'_>,
+    vlans: &'a PlanVlans,
+    pvid: Option<Vid>,
+    transit: &mut Transit,
+) -> Result<(Vid, &'a PlanVlan), DropReason> {
+    let vid = match transit.tag {
+        Some(tag) if tag.tag_type == vlans.protocol && tag.vid() != 0 => {
+            Vid::new(tag.vid()).ok_or(DropReason::VidReserved)?
+        }
+        // A priority tag gives way to the VLAN's; PCP and DEI stay.
+        Some(tag) if tag.tag_type == vlans.protocol => {
+            let vid = pvid.ok_or(DropReason::NoPvid)?;
+            transit.tag = Some(tag.with_vid(vid));
+            vid
+        }
+        // A tag of the other type is payload.
+        _ => {
+            let vid = pvid.ok_or(DropReason::NoPvid)?;
+            walk.push_tag(transit, Tag::new(vlans.protocol, vid));
+            vid
+        }
+    };
+    let vlan = vlans.get(vid).ok_or(DropReason::VlanIngress)?;
+    Ok((vid, vlan))
+}
+
+/// Classifies a frame that came in by a port, which has to be a member.
+#[inline(always)]
+fn admit_to_vlan<'a>(
+    walk: &mut Walk<'_>,
+    vlans: &'a PlanVlans,
+    number: PortNo,
+    port: &PlanPort,
+    transit: &mut Transit,
+) -> Result<(Vid, &'a PlanVlan), DropReason> {
+    let (vid, vlan) = classify(walk, vlans, port.pvid, transit)?;
+    // The VLAN's own state counts only while the port's allows everything.
+    if !vlan.ingress.contains(number) {
+        if !vlan.members.contains(number) {
+            return Err(DropReason::VlanIngress);
+        }
+        if port.state == PortState::Forwarding {
+            return Err(DropReason::VlanIngressState);
+        }
+    }
+    if let Some(stats) = &vlan.stats {
+        walk.count_vlan_rx(stats.of(Some(number)), transit);
+    }
+    Ok((vid, vlan))
+}
+
+/// Classifies a frame of the bridge's own stack; the bridge itself has to be a member.
+fn admit_host_to_vlan<'a>(
+    walk: &mut Walk<'_>,
+    vlans: &'a PlanVlans,
+    transit: &mut Transit,
+) -> Result<(Vid, &'a PlanVlan), DropReason> {
+    if transit.tag.is_none() && walk.header.ether_type == vlans.protocol as u16 {
+        walk.untag(transit).map_err(|_| DropReason::TruncatedTag)?;
+    }
+    let (vid, vlan) = classify(walk, vlans, vlans.host_pvid, transit)?;
+    let host = vlan.host.ok_or(DropReason::VlanIngress)?;
+    if !host.state.learns() {
+        return Err(DropReason::VlanIngressState);
+    }
+    if let Some(stats) = &vlan.stats {
+        walk.count_vlan_rx(stats.of(None), transit);
+    }
+    Ok((vid, vlan))
+}
+
+/// Learns from a frame to a reserved address, which passes no VLAN filter but is only learned from
+/// where it would have (`__br_handle_local_finish`, `br_should_learn`).
+fn learn_reserved(
+    walk: &mut Walk<'_>,
+    index: u32,
+    bridge: &PlanBridge,
+    number: PortNo,
+    port: &PlanPort,
+    tag: Option<Tag>,
+) {
+    if !port.learning || !port.state.learns() || bridge.no_linklocal_learn {
+        return;
+    }
+    let vid = match &bridge.vlans {
+        None => None,
+        Some(vlans) => {
+            let own = tag.filter(|tag| tag.tag_type == vlans.protocol && tag.vid() != 0);
+            let vid = own.map_or(port.pvid, |tag| Vid::new(tag.vid()));
+            let vlan = vid.and_then(|vid| vlans.get(vid));
+            if !vlan.is_some_and(|vlan| vlan.ingress.contains(number)) {
+                return;
+            }
+            vid
+        }
+    };
+    learn(
+        walk,
+        index,
+        bridge,
+        number,
+        Key::new(walk.header.source, vid),
+    );
+}
+
+#[inline(always)]
+fn key(mac: MacAddr, vlan: Vlan<'_>) -> Key {
+    Key::new(mac, vlan.map(|(vid, _)| vid))
+}
+
 /// Whether a locked port lets this source in: it must have a confirmed entry on this very port.
 fn admit(
     walk: &mut Walk<'_>,
@@ -119,8 +255,8 @@ fn admit(
     bridge: &PlanBridge,
     number: PortNo,
     port: &PlanPort,
+    key: Key,
 ) -> bool {
-    let key = Key::untagged(walk.header.source);
     match walk.view(index).peek(key) {
         None if port.mab => {
             note_locked(&bridge.fdb, walk, key, number, bridge);
@@ -167,8 +303,7 @@ fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge:
 
 /// Notes where the source is (`br_fdb_update`).
 #[inline(always)]
-fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo) {
-    let key = Key::untagged(walk.header.source);
+fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo, key: Key) {
     let outcome = walk.view(index).learn(key, number);
     if outcome == Learn::Known {
         return;
@@ -188,29 +323,29 @@ fn select(
     walk: &mut Walk<'_>,
     index: u32,
     bridge: &PlanBridge,
-    port: &PlanPort,
-    number: PortNo,
+    from: (PortNo, &PlanPort),
+    vlan: Vlan<'_>,
     transit: Transit,
 ) {
     let destination = walk.header.destination;
     if destination.is_group() {
-        flood(walk, bridge, &bridge.flood, Some(port), transit);
+        flood(walk, bridge, &bridge.flood, Some(from.1), vlan, transit);
         if !destination.is_broadcast() {
             walk.counters.netdevs[bridge.netdev.index()].multicast += 1;
         }
-        return walk.pass_up(bridge.netdev, transit);
+        return pass_up(walk, bridge, vlan, transit);
     }
-    match walk.view(index).lookup(Key::untagged(destination)) {
-        Some(Target { local: true, .. }) => return walk.pass_up(bridge.netdev, transit),
+    match walk.view(index).lookup(key(destination, vlan)) {
+        Some(Target { local: true, .. }) => return pass_up(walk, bridge, vlan, transit),
         Some(Target { port: Some(to), .. }) => {
-            unicast(walk, bridge, Some((number, port)), to, transit)
+            unicast(walk, bridge, Some(from), to, vlan, transit);
         }
         // Only local entries have no port.
         Some(Target { port: None, .. }) => walk.refuse(DropReason::ToSelf),
-        None => flood(walk, bridge, &bridge.flood, Some(port), transit),
+        None => flood(walk, bridge, &bridge.flood, Some(from.1), vlan, transit),
     }
     if bridge.promiscuous {
-        walk.pass_up(bridge.netdev, transit);
+        pass_up(walk, bridge, vlan, transit);
     }
 }
 
@@ -221,12 +356,13 @@ fn unicast(
     bridge: &PlanBridge,
     from: Option<(PortNo, &PlanPort)>,
     to: PortNo,
+    vlan: Vlan<'_>,
     transit: Transit,
 ) {
     let backup_of = |port: &PlanPort| port.backup.filter(|_| !port.carrier);
-    let to = port(bridge, to).and_then(backup_of).unwrap_or(to);
+    let to = bridge.port(to).and_then(backup_of).unwrap_or(to);
     // A worker may have learned on a port that left the bridge a moment ago.
-    let Some(target) = port(bridge, to) else {
+    let Some(target) = bridge.port(to) else {
         return walk.refuse(DropReason::EgressPortState);
     };
     if let Some((number, from)) = from
@@ -241,7 +377,10 @@ fn unicast(
     if target.state != PortState::Forwarding {
         return walk.refuse(DropReason::EgressPortState);
     }
-    leave_by(walk, target, transit);
+    if vlan.is_some_and(|(_, vlan)| !vlan.egress.contains(to)) {
+        return walk.refuse(DropReason::VlanEgress);
+    }
+    leave_by(walk, to, target, vlan, transit);
 }
 
 /// To every port that floods this kind of frame (`br_flood`).
@@ -250,6 +389,7 @@ fn flood(
     bridge: &PlanBridge,
     sets: &FloodSets,
     from: Option<&PlanPort>,
+    vlan: Vlan<'_>,
     transit: Transit,
 ) {
     let destination = walk.header.destination;
@@ -265,22 +405,36 @@ fn flood(
         &sets.unicast
     };
     let barred = from.map_or(&PortSet::EMPTY, |from| &from.barred);
+    let members = vlan.map_or(&PortSet::ALL, |(_, vlan)| &vlan.egress);
     let mut any = false;
-    for target in set
-        .difference(barred, bridge.ports.len())
-        .filter_map(|to| port(bridge, to))
-    {
-        any = true;
-        leave_by(walk, target, transit);
+    for to in set.select(members, barred, bridge.ports.len()) {
+        if let Some(target) = bridge.port(to) {
+            any = true;
+            leave_by(walk, to, target, vlan, transit);
+        }
     }
     if !any {
         walk.refuse(DropReason::NoEgressPort);
     }
 }
 
-/// Out of a port (`br_dev_queue_push_xmit`).
+/// Out of a port (`br_handle_vlan`, `br_dev_queue_push_xmit`).
 #[inline(always)]
-fn leave_by(walk: &mut Walk<'_>, port: &PlanPort, transit: Transit) {
+fn leave_by(
+    walk: &mut Walk<'_>,
+    number: PortNo,
+    port: &PlanPort,
+    vlan: Vlan<'_>,
+    mut transit: Transit,
+) {
+    if let Some((_, vlan)) = vlan {
+        if let Some(stats) = &vlan.stats {
+            walk.count_vlan_tx(stats.of(Some(number)), &transit);
+        }
+        if vlan.untagged.contains(number) {
+            transit.tag = None;
+        }
+    }
     let netdev = &walk.plan.netdevs[port.netdev.index()];
     if !netdev.up {
         walk.lose(port.netdev, DropReason::NetdevDown);
@@ -291,7 +445,23 @@ fn leave_by(walk: &mut Walk<'_>, port: &PlanPort, transit: Transit) {
     }
 }
 
-#[inline(always)]
-fn port(bridge: &PlanBridge, number: PortNo) -> Option<&PlanPort> {
-    bridge.ports.get(number.index())?.as_ref()
+/// To the host port (`br_pass_frame_up`). While the bridge is promiscuous it gets frames of VLANs that
+/// it is no member of, tag and all.
+fn pass_up(walk: &mut Walk<'_>, bridge: &PlanBridge, vlan: Vlan<'_>, mut transit: Transit) {
+    walk.count_up(bridge.netdev, &transit);
+    if let Some((_, vlan)) = vlan {
+        let forwards = |host: HostVlan| host.state == PortState::Forwarding;
+        if !bridge.promiscuous && !vlan.host.is_some_and(forwards) {
+            return walk.refuse(DropReason::VlanHost);
+        }
+        if let Some(host) = vlan.host {
+            if let Some(stats) = &vlan.stats {
+                walk.count_vlan_tx(stats.of(None), &transit);
+            }
+            if host.untagged {
+                transit.tag = None;
+            }
+        }
+    }
+    walk.deliver_up(bridge.netdev, &transit);
 }

@@ -16,6 +16,22 @@ pub struct Counters {
     pub netdevs: Vec<NetdevCounters>,
     /// By [`NetdevId`](super::NetdevId) of the bridge; zero for other netdevs.
     pub bridges: Vec<BridgeCounters>,
+    /// By the indices in a [`VlanStats`](super::plan::VlanStats).
+    pub vlans: Vec<VlanCounters>,
+}
+
+/// What passed a port (or the bridge itself) in one VLAN (`struct br_vlan_stats`). Octets are without
+/// the 14-octet header and without the VLAN's tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VlanCounters {
+    /// Frames that came in.
+    pub rx_packets: u64,
+    /// Their octets.
+    pub rx_bytes: u64,
+    /// Frames that left.
+    pub tx_packets: u64,
+    /// Their octets.
+    pub tx_bytes: u64,
 }
 
 /// What passed one attachment.
@@ -134,6 +150,7 @@ macro_rules! add_fields {
 }
 
 add_fields!(NetdevCounters: rx_packets rx_bytes rx_dropped multicast tx_packets tx_bytes tx_dropped);
+add_fields!(VlanCounters: rx_packets rx_bytes tx_packets tx_bytes);
 add_fields!(BridgeCounters: learned moved learn_refused flooded_unknown flooded_multicast flooded_broadcast);
 
 impl AddAssign<&Self> for AttachmentCounters {
@@ -170,6 +187,10 @@ impl Counters {
             grow(self.bridges.len(), plan.netdevs.len()),
             Default::default,
         );
+        self.vlans.resize_with(
+            grow(self.vlans.len(), plan.vlan_counters as usize),
+            Default::default,
+        );
     }
 }
 
@@ -184,6 +205,7 @@ impl AddAssign<&Self> for Counters {
         add(&mut self.attachments, &other.attachments);
         add(&mut self.netdevs, &other.netdevs);
         add(&mut self.bridges, &other.bridges);
+        add(&mut self.vlans, &other.vlans);
     }
 }
 

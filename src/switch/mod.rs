@@ -14,13 +14,15 @@ pub mod counters;
 pub mod fdb;
 pub mod path;
 pub mod plan;
+mod transit;
 pub mod verdict;
 
-pub use counters::{AttachmentCounters, BridgeCounters, Counters, NetdevCounters};
+pub use counters::{AttachmentCounters, BridgeCounters, Counters, NetdevCounters, VlanCounters};
 pub use fdb::{Entry, Fdb, Flags, Key};
-pub use path::{Copy, Egress, Lost, Trap, forward, originate};
+pub use path::{Copy, Egress, Lost, Trap, TrapKind, forward, originate};
 pub use plan::{
-    AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortNo,
-    PortSet, Receive, Side, Transmit,
+    AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
+    PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
 };
+pub use transit::Edit;
 pub use verdict::{DropReason, PacketType, Verdict};

@@ -8,19 +8,17 @@
 use std::collections::VecDeque;
 
 use super::fdb::View;
+use super::transit::{Edit, Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, DropReason, Key, NetdevId, PacketType, Plan, PlanAttachment,
     PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge,
 };
 use crate::time::Instant;
-use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, is_tag_type};
+use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 
 /// Netdev-to-netdev hops that one frame and all its copies may make. Enough for one broadcast in a
 /// domain of 16,000 veth hosts; a loop without spanning tree reaches it and ends there.
 pub const HOP_LIMIT: u32 = 16_384;
-
-/// Octets a tagged frame needs for Linux to take its tag off: header, tag, type behind it.
-const TAGGED_MIN: usize = ETHERNET_HEADER + TAG_LEN + 2;
 
 /// One copy of a frame on its way out of an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +27,8 @@ pub struct Copy {
     pub frame: u32,
     /// For whom it is: as the stack there sees it, or, on a wire, by destination address.
     pub kind: PacketType,
+    /// How its octets differ from the frame's: [`Egress::pieces`].
+    pub edit: Edit,
 }
 
 /// One copy of a frame that did not get out.
@@ -47,8 +47,22 @@ pub struct Lost {
 pub struct Trap {
     /// Which frame of the batch.
     pub frame: u32,
-    /// The bridge port it came in by.
+    /// The bridge port it came in by; the bridge itself for what its own stack sends.
     pub netdev: NetdevId,
+    /// What control is to make of it.
+    pub kind: TrapKind,
+    /// The VLAN that the bridge put it in; `None` without VLAN filtering.
+    pub vid: Option<Vid>,
+    /// How its octets differ from the frame's: [`Egress::pieces`].
+    pub edit: Edit,
+}
+
+/// Why control gets a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrapKind {
+    /// To the Bridge Group Address while spanning tree runs, an outermost tag in its place. The frame
+    /// is control's alone: its verdict is [`Verdict::Trapped`].
+    Bpdu,
 }
 
 /// What a batch leads to. Reused from batch to batch: once its queues have grown, a batch allocates
@@ -61,6 +75,7 @@ pub struct Egress {
     lost: Vec<Lost>,
     traps: Vec<Trap>,
     pending: VecDeque<(NetdevId, Transit)>,
+    heads: Heads,
 }
 
 impl Egress {
@@ -75,6 +90,17 @@ impl Egress {
         self.touched
             .iter()
             .map(|id| (*id, self.queues[id.index()].as_slice()))
+    }
+
+    /// Returns the octets of a copy or a trap in two pieces, one of which may be empty. `frame` is the
+    /// frame of the batch that it was made from.
+    #[inline]
+    #[must_use]
+    pub fn pieces<'a>(&'a self, edit: Edit, frame: &'a [u8]) -> [&'a [u8]; 2] {
+        if edit == Edit::NONE {
+            return [frame, &[]];
+        }
+        self.heads.pieces(edit, frame)
     }
 
     /// Returns the copies that did not get out.
@@ -98,6 +124,7 @@ impl Egress {
         self.verdicts.clear();
         self.lost.clear();
         self.traps.clear();
+        self.heads.clear();
     }
 }
 
@@ -105,13 +132,13 @@ impl Egress {
 ///
 /// Bounds: the batch is as long as the caller makes it (64 frames live); work and copies per frame
 /// are bounded by [`HOP_LIMIT`] and the number of ports of the bridges met.
-pub fn forward(
-    plan: &Plan,
+pub fn forward<'a>(
+    plan: &'a Plan,
     now: Instant,
     ingress: AttachmentId,
-    frames: &[&[u8]],
-    counters: &mut Counters,
-    egress: &mut Egress,
+    frames: &[&'a [u8]],
+    counters: &'a mut Counters,
+    egress: &'a mut Egress,
 ) {
     let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
     if frames.len() > 1 {
@@ -141,7 +168,7 @@ pub fn originate(
     egress: &mut Egress,
 ) {
     let mut walk = Walk::new(plan, now, None, counters, egress);
-    walk.len = octets.len();
+    walk.octets = octets;
     let Some(header) = Header::parse(octets) else {
         return walk.lose(netdev, DropReason::Runt);
     };
@@ -150,14 +177,7 @@ pub fn originate(
     if !sender.up {
         return walk.lose(netdev, DropReason::NetdevDown);
     }
-    walk.transmit(
-        netdev,
-        sender,
-        Transit {
-            kind: walk.header.kind,
-            tag_aside: false,
-        },
-    );
+    walk.transmit(netdev, sender, Transit::new(walk.header.kind));
     walk.drain();
 }
 
@@ -168,7 +188,7 @@ pub(super) struct Header {
     pub(super) source: MacAddr,
     /// By destination address alone: [`PacketType::OtherHost`] does not occur.
     kind: PacketType,
-    ether_type: u16,
+    pub(super) ether_type: u16,
 }
 
 impl Header {
@@ -183,7 +203,15 @@ impl Header {
     #[inline]
     fn parse(octets: &[u8]) -> Option<Self> {
         let frame = Ethernet::parse(octets).ok()?;
-        let destination = frame.destination();
+        Some(Self::new(
+            frame.destination(),
+            frame.source(),
+            frame.ether_type(),
+        ))
+    }
+
+    #[inline(always)]
+    const fn new(destination: MacAddr, source: MacAddr, ether_type: u16) -> Self {
         let kind = if !destination.is_group() {
             PacketType::Host
         } else if destination.is_broadcast() {
@@ -191,22 +219,13 @@ impl Header {
         } else {
             PacketType::Multicast
         };
-        Some(Self {
+        Self {
             destination,
-            source: frame.source(),
+            source,
             kind,
-            ether_type: frame.ether_type(),
-        })
+            ether_type,
+        }
     }
-}
-
-/// What a copy carries besides its octets, as the kernel's `sk_buff` does.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Transit {
-    /// For whom it is.
-    pub(super) kind: PacketType,
-    /// The outermost tag was taken off into metadata on receive: it no longer counts as length.
-    tag_aside: bool,
 }
 
 /// One frame's way through the network.
@@ -220,8 +239,9 @@ pub(super) struct Walk<'a> {
     /// Where the frame came in; `None` for one of the network's own.
     ingress: Option<AttachmentId>,
     frame: u32,
+    /// The frame as it came in.
+    octets: &'a [u8],
     pub(super) header: Header,
-    len: usize,
     copies: u32,
     trapped: bool,
     refused: Option<DropReason>,
@@ -245,8 +265,8 @@ impl<'a> Walk<'a> {
             view: None,
             ingress,
             frame: 0,
+            octets: &[],
             header: Header::NONE,
-            len: 0,
             copies: 0,
             trapped: false,
             refused: None,
@@ -255,27 +275,36 @@ impl<'a> Walk<'a> {
 
     /// Starts the cache misses of a whole batch before the first frame needs its entries.
     fn prefetch(&mut self, ingress: AttachmentId, frames: &[&[u8]]) {
-        let Some(bridge) = first_bridge(self.plan, ingress) else {
+        let Some((bridge, pvid)) = first_bridge(self.plan, ingress) else {
             return;
         };
+        let vlans = self.plan.bridges[bridge as usize].vlans.as_deref();
         let view = self.view(bridge);
         if !view.outgrows_cache() {
             return;
         }
-        for frame in frames
-            .iter()
-            .filter_map(|octets| Ethernet::parse(octets).ok())
-        {
-            view.prefetch(Key::untagged(frame.source()));
-            view.prefetch(Key::untagged(frame.destination()));
+        for octets in frames {
+            let Some(header) = Header::parse(octets) else {
+                continue;
+            };
+            let vid = vlans.and_then(|vlans| {
+                let tag = octets.get(12..).and_then(Tag::read);
+                match tag.filter(|tag| tag.tag_type == vlans.protocol) {
+                    Some(tag) if tag.vid() != 0 => Vid::new(tag.vid()),
+                    _ => pvid,
+                }
+            });
+            view.prefetch(Key::new(header.source, vid));
+            view.prefetch(Key::new(header.destination, vid));
         }
     }
 
     /// Takes one frame from its ingress attachment to its verdict.
     #[inline(always)]
-    fn run(&mut self, ingress: AttachmentId, index: u32, octets: &[u8]) -> Verdict {
+    fn run(&mut self, ingress: AttachmentId, index: u32, octets: &'a [u8]) -> Verdict {
         self.frame = index;
-        self.len = octets.len();
+        self.octets = octets;
+        self.egress.heads.next_frame();
         (self.copies, self.trapped, self.refused) = (0, false, None);
         self.enter(ingress, octets);
         self.drain();
@@ -308,7 +337,7 @@ impl<'a> Walk<'a> {
 
     /// From the attachment to the first `receive` or `transmit`.
     #[inline(always)]
-    fn enter(&mut self, ingress: AttachmentId, octets: &[u8]) {
+    fn enter(&mut self, ingress: AttachmentId, octets: &'a [u8]) {
         let Some(header) = Header::parse(octets) else {
             return self.refuse(DropReason::Runt);
         };
@@ -327,17 +356,10 @@ impl<'a> Walk<'a> {
                 } else {
                     0
                 };
-                if self.len > netdev.mtu as usize + ETHERNET_HEADER + tag {
+                if octets.len() > netdev.mtu as usize + ETHERNET_HEADER + tag {
                     return self.refuse(DropReason::SenderOversize);
                 }
-                self.transmit(
-                    attachment.netdev,
-                    netdev,
-                    Transit {
-                        kind: self.header.kind,
-                        tag_aside: false,
-                    },
-                );
+                self.transmit(attachment.netdev, netdev, Transit::new(header.kind));
             }
         }
     }
@@ -345,31 +367,23 @@ impl<'a> Walk<'a> {
     /// A frame comes in by a netdev's wire side: for whom it is (`eth_type_trans`), then the handlers.
     #[inline(always)]
     fn arrive(&mut self, id: NetdevId, netdev: &PlanNetdev) {
-        let kind = self.kind_for(netdev.mac);
-        self.count_rx(id, self.len);
-        self.receive(
-            id,
-            netdev,
-            Transit {
-                kind,
-                tag_aside: false,
-            },
-        );
+        self.count_rx(id, self.octets.len());
+        self.receive(id, netdev, Transit::new(kind_for(&self.header, netdev.mac)));
     }
 
     /// The handlers of a netdev, in the kernel's order (`__netif_receive_skb_core`).
     #[inline(always)]
     fn receive(&mut self, id: NetdevId, netdev: &PlanNetdev, mut transit: Transit) {
-        if !transit.tag_aside && is_tag_type(self.header.ether_type) {
-            if self.len < TAGGED_MIN {
-                self.counters.netdevs[id.index()].rx_dropped += 1;
-                return self.refuse(DropReason::TruncatedTag);
-            }
-            transit.tag_aside = true;
+        if transit.tag.is_none()
+            && is_tag_type(self.header.ether_type)
+            && self.untag(&mut transit).is_err()
+        {
+            self.counters.netdevs[id.index()].rx_dropped += 1;
+            return self.refuse(DropReason::TruncatedTag);
         }
         match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
-            Receive::Stack => self.leave(netdev.stack, transit.kind),
+            Receive::Stack => self.leave(netdev.stack, transit.kind, &transit),
         }
     }
 
@@ -377,6 +391,7 @@ impl<'a> Walk<'a> {
     /// most frames, from a wire to a wire of one bridge, is one straight piece of code.
     #[inline(never)]
     fn receive_again(&mut self, id: NetdevId, transit: Transit) {
+        self.header = self.header_of(&transit);
         self.receive(id, &self.plan.netdevs[id.index()], transit);
     }
 
@@ -385,16 +400,22 @@ impl<'a> Walk<'a> {
     pub(super) fn transmit(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
         match netdev.transmit {
             Transmit::Wire(wire) => {
-                self.count_tx(id, self.len);
-                self.leave(wire, self.header.kind);
+                let kind = match transit.rewritten() {
+                    false => self.header.kind,
+                    true => self.header_of(&transit).kind,
+                };
+                // The driver puts the tag back (tun_put_user).
+                let tag = transit.tag.map_or(0, |_| TAG_LEN);
+                self.count_tx(id, self.len(&transit) + tag);
+                self.leave(wire, kind, &transit);
             }
             Transmit::Peer(peer) => self.cross(id, peer, transit),
             Transmit::Bridge(bridge) => {
-                self.count_tx(id, self.len);
+                self.count_tx(id, self.len(&transit));
                 bridge::transmit(self, bridge, transit);
             }
             Transmit::Nothing => {
-                self.count_tx(id, self.len);
+                self.count_tx(id, self.len(&transit));
                 self.lose(id, DropReason::DummyTransmit);
             }
         }
@@ -402,7 +423,7 @@ impl<'a> Walk<'a> {
 
     /// Over a veth pair (`veth_xmit`, `__dev_forward_skb`).
     #[inline(never)]
-    fn cross(&mut self, id: NetdevId, peer_id: NetdevId, transit: Transit) {
+    fn cross(&mut self, id: NetdevId, peer_id: NetdevId, mut transit: Transit) {
         let peer = &self.plan.netdevs[peer_id.index()];
         let refused = match peer.up {
             false => Some(DropReason::PeerDown),
@@ -413,40 +434,69 @@ impl<'a> Walk<'a> {
             self.counters.netdevs[id.index()].tx_dropped += 1;
             return self.lose(id, reason);
         }
-        self.count_tx(id, self.len);
-        self.count_rx(peer_id, self.len);
-        let transit = Transit {
-            kind: self.kind_for(peer.mac),
-            ..transit
+        let len = self.len(&transit);
+        self.count_tx(id, len);
+        self.count_rx(peer_id, len);
+        let kind = match transit.rewritten() {
+            false => kind_for(&self.header, peer.mac),
+            true => kind_for(&self.header_of(&transit), peer.mac),
         };
+        transit.kind = kind;
         match peer.receive {
             // Nothing more can branch there, so no queue is needed.
-            Receive::Stack => self.receive_again(peer_id, transit),
+            Receive::Stack => {
+                let header = self.header;
+                self.receive_again(peer_id, transit);
+                self.header = header;
+            }
             Receive::Bridge(..) => self.egress.pending.push_back((peer_id, transit)),
         }
     }
 
     /// Whether a frame is longer than a netdev takes from another (`is_skb_forwardable`).
+    #[inline(always)]
     pub(super) fn too_long_for(&self, netdev: &PlanNetdev, transit: Transit) -> bool {
-        let aside = if transit.tag_aside { TAG_LEN } else { 0 };
-        self.len - aside > netdev.mtu as usize + ETHERNET_HEADER + TAG_LEN
+        self.len(&transit) > netdev.mtu as usize + ETHERNET_HEADER + TAG_LEN
     }
 
     /// Hands a frame to the stack of a netdev.
-    pub(super) fn deliver_up(&mut self, netdev: NetdevId, kind: PacketType) {
-        self.leave(self.plan.netdevs[netdev.index()].stack, kind);
+    pub(super) fn deliver_up(&mut self, netdev: NetdevId, transit: &Transit) {
+        self.leave(
+            self.plan.netdevs[netdev.index()].stack,
+            transit.kind,
+            transit,
+        );
     }
 
-    /// Hands a bridge's copy to its host port, counted as the kernel counts there: without the header
-    /// and without the tag that was put aside (`br_pass_frame_up`).
-    pub(super) fn pass_up(&mut self, bridge: NetdevId, transit: Transit) {
-        let aside = if transit.tag_aside { TAG_LEN } else { 0 };
-        self.count_rx(bridge, self.len - ETHERNET_HEADER - aside);
-        self.deliver_up(bridge, transit.kind);
+    /// Counts a bridge's copy for its host port as the kernel does: without the header and without the
+    /// tag aside (`br_pass_frame_up`).
+    pub(super) fn count_up(&mut self, bridge: NetdevId, transit: &Transit) {
+        self.count_rx(bridge, self.len(transit) - ETHERNET_HEADER);
+    }
+
+    /// Counts a frame that came in in a VLAN, without the header (`br_vlan_stats`).
+    #[cold]
+    pub(super) fn count_vlan_rx(&mut self, index: u32, transit: &Transit) {
+        let octets = self.len(transit) - ETHERNET_HEADER;
+        if let Some(counters) = self.counters.vlans.get_mut(index as usize) {
+            counters.rx_packets += 1;
+            counters.rx_bytes += octets as u64;
+        }
+    }
+
+    /// Counts a frame that leaves in a VLAN, without the header.
+    #[cold]
+    pub(super) fn count_vlan_tx(&mut self, index: u32, transit: &Transit) {
+        let octets = self.len(transit) - ETHERNET_HEADER;
+        if let Some(counters) = self.counters.vlans.get_mut(index as usize) {
+            counters.tx_packets += 1;
+            counters.tx_bytes += octets as u64;
+        }
     }
 
     #[inline(always)]
-    fn leave(&mut self, attachment: AttachmentId, kind: PacketType) {
+    fn leave(&mut self, attachment: AttachmentId, kind: PacketType, transit: &Transit) {
+        let edit = self.egress.heads.edit(transit, self.octets);
         let queue = &mut self.egress.queues[attachment.index()];
         if queue.is_empty() {
             self.egress.touched.push(attachment);
@@ -454,20 +504,70 @@ impl<'a> Walk<'a> {
         queue.push(Copy {
             frame: self.frame,
             kind,
+            edit,
         });
         self.copies += 1;
+        let len = self.len(transit) + transit.tag.map_or(0, |_| TAG_LEN);
         let counters = &mut self.counters.attachments[attachment.index()];
         counters.frames_out += 1;
-        counters.octets_out += self.len as u64;
+        counters.octets_out += len as u64;
     }
 
-    /// Hands the frame to control.
-    pub(super) fn trap(&mut self, port: NetdevId) {
+    /// Hands the frame to control; the tag aside goes back to its place.
+    pub(super) fn trap(
+        &mut self,
+        port: NetdevId,
+        kind: TrapKind,
+        vid: Option<Vid>,
+        transit: &Transit,
+    ) {
+        let edit = self.egress.heads.edit(transit, self.octets);
         self.egress.traps.push(Trap {
             frame: self.frame,
             netdev: port,
+            kind,
+            vid,
+            edit,
         });
-        self.trapped = true;
+        self.trapped |= kind == TrapKind::Bpdu;
+    }
+
+    /// Takes the outermost tag of the octets aside, unless one is aside already.
+    #[inline(always)]
+    pub(super) fn untag(&mut self, transit: &mut Transit) -> Result<(), TruncatedTag> {
+        self.egress.heads.untag(transit, self.octets)
+    }
+
+    /// Puts a tag aside; one that is there already becomes payload.
+    #[inline(always)]
+    pub(super) fn push_tag(&mut self, transit: &mut Transit, tag: Tag) {
+        self.settle_tag(transit);
+        transit.tag = Some(tag);
+    }
+
+    /// Makes the tag aside payload.
+    #[inline(always)]
+    pub(super) fn settle_tag(&mut self, transit: &mut Transit) {
+        if transit.tag.is_some() {
+            self.egress.heads.settle_tag(transit, self.octets);
+        }
+    }
+
+    /// Returns the length of a copy without the tag aside (`skb->len` and the header).
+    #[inline(always)]
+    fn len(&self, transit: &Transit) -> usize {
+        Heads::len(transit, self.octets)
+    }
+
+    /// Returns the header of a copy, which may no longer be that of the frame.
+    fn header_of(&self, transit: &Transit) -> Header {
+        let heads = &self.egress.heads;
+        let ether_type = heads.ether_type(transit, self.octets).unwrap_or(0);
+        let (destination, source) = heads.addresses(transit).unwrap_or_else(|| {
+            let frame = Header::parse(self.octets).unwrap_or(Header::NONE);
+            (frame.destination, frame.source)
+        });
+        Header::new(destination, source, ether_type)
     }
 
     /// The frame goes no further from here; if it goes nowhere else, this is why.
@@ -503,14 +603,6 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(always)]
-    fn kind_for(&self, mac: MacAddr) -> PacketType {
-        match self.header.kind {
-            PacketType::Host if self.header.destination != mac => PacketType::OtherHost,
-            kind => kind,
-        }
-    }
-
-    #[inline(always)]
     fn count_rx(&mut self, netdev: NetdevId, octets: usize) {
         let counters = &mut self.counters.netdevs[netdev.index()];
         counters.rx_packets += 1;
@@ -525,17 +617,33 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns the bridge whose table every frame of an attachment meets first, if it meets one.
-fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<u32> {
+/// For whom a frame is that a netdev with an address receives (`eth_type_trans`).
+#[inline(always)]
+fn kind_for(header: &Header, mac: MacAddr) -> PacketType {
+    match header.kind {
+        PacketType::Host if header.destination != mac => PacketType::OtherHost,
+        kind => kind,
+    }
+}
+
+/// Returns the bridge whose table every frame of an attachment meets first, if it meets one, and the
+/// VLAN in which untagged frames meet it.
+fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vid>)> {
     let PlanAttachment { netdev, side } = plan.attachments[attachment.index()];
     let port_of = |netdev: NetdevId| match plan.netdevs[netdev.index()].receive {
-        Receive::Bridge(bridge, _) => Some(bridge),
+        Receive::Bridge(bridge, number) => {
+            let port = plan.bridges[bridge as usize].port(number);
+            Some((bridge, port.and_then(|port| port.pvid)))
+        }
         Receive::Stack => None,
     };
     match (side, plan.netdevs[netdev.index()].transmit) {
         (Side::Wire, _) => port_of(netdev),
         (Side::Stack, Transmit::Peer(peer)) => port_of(peer),
-        (Side::Stack, Transmit::Bridge(bridge)) => Some(bridge),
+        (Side::Stack, Transmit::Bridge(bridge)) => {
+            let vlans = plan.bridges[bridge as usize].vlans.as_deref();
+            Some((bridge, vlans.and_then(|vlans| vlans.host_pvid)))
+        }
         (Side::Stack, Transmit::Wire(_) | Transmit::Nothing) => None,
     }
 }

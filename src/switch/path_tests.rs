@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::switch::plan::{FloodSets, PortState};
-use crate::switch::{Entry, Fdb, Flags, PlanBridge, PlanPort, PortNo, PortSet, fdb::Edit};
+use crate::switch::{
+    Entry, Fdb, Flags, PlanBridge, PlanPort, PortNo, PortSet, fdb::Edit as FdbEdit,
+};
 use crate::time::Duration;
 
 /// One bridge `br0` with wires on ports 1 to N: attachment 0 is br0's stack, 2n−1 the wire and 2n the
@@ -88,7 +90,8 @@ impl Bench {
                 updated: Instant::ZERO,
                 used: Instant::ZERO,
             };
-            fdb.edit(Key::untagged(mac), |_| Edit::Put(entry)).unwrap();
+            fdb.edit(Key::untagged(mac), |_| FdbEdit::Put(entry))
+                .unwrap();
         };
         put(BRIDGE_MAC, None);
         for n in 1..=ports {
@@ -114,6 +117,7 @@ impl Bench {
             slots.push(Some(PlanPort {
                 netdev: id,
                 state: PortState::Forwarding,
+                pvid: None,
                 learning: true,
                 locked: false,
                 mab: false,
@@ -139,6 +143,7 @@ impl Bench {
             stp: false,
             group_fwd_mask: 0,
             no_linklocal_learn: false,
+            vlans: None,
             ports: slots,
             flood: sets,
             host_flood: sets,
@@ -148,6 +153,7 @@ impl Bench {
                 netdevs,
                 attachments,
                 bridges: vec![bridge],
+                vlan_counters: 0,
             },
             counters: Counters::default(),
             egress: Egress::default(),
@@ -187,7 +193,7 @@ impl Bench {
         };
         self.bridge()
             .fdb
-            .edit(Key::untagged(mac), |_| Edit::Put(entry))
+            .edit(Key::untagged(mac), |_| FdbEdit::Put(entry))
             .unwrap();
     }
 
@@ -524,7 +530,10 @@ fn a_bpdu_is_trapped_and_counted_as_such() {
         b.egress.traps(),
         [Trap {
             frame: 0,
-            netdev: NetdevId(1)
+            netdev: NetdevId(1),
+            kind: TrapKind::Bpdu,
+            vid: None,
+            edit: Edit::NONE,
         }]
     );
     assert_eq!(b.counters.attachments[wire(1).index()].trapped, 1);
@@ -1002,7 +1011,10 @@ fn a_netdevs_own_frame_leaves_by_its_wire() {
         b.egress.traps(),
         [Trap {
             frame: 0,
-            netdev: far
+            netdev: far,
+            kind: TrapKind::Bpdu,
+            vid: None,
+            edit: Edit::NONE,
         }],
         "over the pair, into the other bridge's hands"
     );

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::Fdb;
 use crate::time::Duration;
-use crate::wire::MacAddr;
+use crate::wire::{MacAddr, TagType, Vid};
 
 /// A netdev, as an index into [`Plan::netdevs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +89,9 @@ impl PortSet {
     /// The empty set.
     pub const EMPTY: Self = Self([0; Self::WORDS]);
 
+    /// Every port there could be.
+    pub const ALL: Self = Self([u64::MAX; Self::WORDS]);
+
     /// Adds a port.
     pub const fn insert(&mut self, port: PortNo) {
         self.0[port.index() / 64] |= 1 << (port.index() % 64);
@@ -106,19 +109,19 @@ impl PortSet {
         self.0[port.index() / 64] & (1 << (port.index() % 64)) != 0
     }
 
-    /// Iterates over the ports below `end` in `self` that are not in `other`, lowest number first,
-    /// without materialising the difference. A bridge's `ports.len()` is its `end`: most sets are a
-    /// word long.
+    /// Iterates over the ports below `end` that are in `self` and in `within` but not in `without`,
+    /// lowest number first, without materialising a set. A bridge's `ports.len()` is its `end`: most
+    /// sets are a word long.
     #[inline]
-    pub fn difference<'a>(
+    pub fn select<'a>(
         &'a self,
-        other: &'a Self,
+        within: &'a Self,
+        without: &'a Self,
         end: usize,
     ) -> impl Iterator<Item = PortNo> + use<'a> {
         let words = end.div_ceil(64).min(Self::WORDS);
-        let mine = self.0[..words].iter().zip(&other.0[..words]);
-        (0u16..).zip(mine).flat_map(|(word, (mine, theirs))| {
-            let mut bits = mine & !theirs;
+        (0u16..).zip(0..words).flat_map(move |(word, index)| {
+            let mut bits = self.0[index] & within.0[index] & !without.0[index];
             std::iter::from_fn(move || {
                 let bit = u16::try_from(bits.trailing_zeros())
                     .ok()
@@ -131,7 +134,7 @@ impl PortSet {
 
     /// Iterates over the ports of the set, lowest number first.
     pub fn iter(&self) -> impl Iterator<Item = PortNo> + use<'_> {
-        self.difference(&Self::EMPTY, usize::MAX)
+        self.select(&Self::ALL, &Self::EMPTY, usize::MAX)
     }
 }
 
@@ -163,6 +166,8 @@ pub struct Plan {
     pub attachments: Vec<PlanAttachment>,
     /// The bridges, in no particular order; [`Receive::Bridge`] and [`Transmit::Bridge`] index it.
     pub bridges: Vec<PlanBridge>,
+    /// How many VLANs have counters: one more than the highest index in any [`VlanStats`].
+    pub vlan_counters: u32,
 }
 
 /// Where the emulated network meets the world.
@@ -231,6 +236,8 @@ pub struct PlanBridge {
     pub group_fwd_mask: u16,
     /// `no_linklocal_learn`: do not learn from reserved addresses that are not forwarded.
     pub no_linklocal_learn: bool,
+    /// VLAN filtering; `None` while it is off.
+    pub vlans: Option<Arc<PlanVlans>>,
     /// By port number; `None` where no port has the number.
     pub ports: Vec<Option<PlanPort>>,
     /// Flood sets for frames that came in by a port.
@@ -251,6 +258,103 @@ pub struct FloodSets {
     pub broadcast: PortSet,
 }
 
+impl PlanBridge {
+    /// Returns a port by number.
+    #[inline(always)]
+    #[must_use]
+    pub fn port(&self, number: PortNo) -> Option<&PlanPort> {
+        self.ports.get(number.index())?.as_ref()
+    }
+}
+
+/// The VLANs of a bridge with VLAN filtering, by VID. Some 8 KiB, and half a KiB for each VLAN that
+/// anybody is a member of: 2 MiB for all 4,094, however many ports there are.
+#[derive(Clone, Debug)]
+pub struct PlanVlans {
+    /// The type of tag the bridge works with (`vlan_protocol`); tags of the other type are payload.
+    pub protocol: TagType,
+    /// The VLAN of untagged frames that the bridge's own stack sends.
+    pub host_pvid: Option<Vid>,
+    /// By VID: one more than the index into `vlans`; 0 for a VLAN without members.
+    index: Box<[u16; Vid::MAX as usize + 1]>,
+    vlans: Vec<PlanVlan>,
+}
+
+/// One VLAN of a bridge. Not being a member is not being in any set.
+#[derive(Clone, Debug, Default)]
+pub struct PlanVlan {
+    /// Its members.
+    pub members: PortSet,
+    /// Members whose state in this VLAN is learning or forwarding: frames may come in.
+    pub ingress: PortSet,
+    /// Members whose state in this VLAN is forwarding: frames may leave.
+    pub egress: PortSet,
+    /// Members that frames leave without a tag.
+    pub untagged: PortSet,
+    /// Whether the bridge's own stack is a member (`bridge vlan add … self`).
+    pub host: Option<HostVlan>,
+    /// Where its counters are, while `vlan_stats_enabled`.
+    pub stats: Option<VlanStats>,
+}
+
+/// The bridge's own part in a VLAN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostVlan {
+    /// Frames go up without a tag.
+    pub untagged: bool,
+    /// The bridge's own state in the VLAN.
+    pub state: PortState,
+}
+
+/// Indices into [`Counters::vlans`](super::Counters::vlans).
+#[derive(Clone, Debug, Default)]
+pub struct VlanStats {
+    /// Of the bridge itself.
+    pub host: u32,
+    /// By port number. Without `vlan_stats_per_port` all are the bridge's.
+    pub ports: Vec<u32>,
+}
+
+impl VlanStats {
+    /// Returns the index of a port's counters, or (`None`) of the bridge's own.
+    #[must_use]
+    pub fn of(&self, port: Option<PortNo>) -> u32 {
+        let port = port.and_then(|port| self.ports.get(port.index()));
+        port.copied().unwrap_or(self.host)
+    }
+}
+
+impl PlanVlans {
+    /// Makes a bridge's VLANs of its VLANs, each at most once.
+    #[must_use]
+    pub fn new(
+        protocol: TagType,
+        host_pvid: Option<Vid>,
+        vlans: impl IntoIterator<Item = (Vid, PlanVlan)>,
+    ) -> Self {
+        let mut made = Self {
+            protocol,
+            host_pvid,
+            index: Box::new([0; Vid::MAX as usize + 1]),
+            vlans: Vec::new(),
+        };
+        for (vid, vlan) in vlans {
+            made.vlans.push(vlan);
+            // A VID is below 4,095, so that many VLANs fit.
+            made.index[vid.index()] = u16::try_from(made.vlans.len()).unwrap_or(0);
+        }
+        made
+    }
+
+    /// Returns a VLAN that has members.
+    #[inline(always)]
+    #[must_use]
+    pub fn get(&self, vid: Vid) -> Option<&PlanVlan> {
+        let index = usize::from(self.index[vid.index()]);
+        self.vlans.get(index.wrapping_sub(1))
+    }
+}
+
 /// One port of a bridge.
 #[derive(Clone, Debug)]
 pub struct PlanPort {
@@ -258,6 +362,8 @@ pub struct PlanPort {
     pub netdev: NetdevId,
     /// Spanning tree state.
     pub state: PortState,
+    /// The VLAN of untagged frames; only asked with VLAN filtering.
+    pub pvid: Option<Vid>,
     /// `learning on`.
     pub learning: bool,
     /// `locked on`: only sources with an FDB entry on this port pass.
@@ -339,7 +445,7 @@ mod tests {
         barred.insert(port(64));
         barred.insert(port(2));
         assert_eq!(
-            set.difference(&barred, usize::MAX)
+            set.select(&PortSet::ALL, &barred, usize::MAX)
                 .map(PortNo::get)
                 .collect::<Vec<_>>(),
             [1, 63, 1023]

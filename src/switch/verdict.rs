@@ -81,6 +81,14 @@ drop_reasons! {
     IngressPortState = "ingress_port_state", "the ingress port is disabled, listening or blocking";
     /// The ingress port is learning: the source was noted, the frame goes no further.
     IngressLearning = "ingress_learning", "the ingress port is learning and does not forward yet";
+    /// The VLAN filter: the ingress port is no member of the frame's VLAN (`__allowed_ingress`).
+    VlanIngress = "vlan_ingress", "the ingress port is not a member of the frame's VLAN";
+    /// The VLAN filter: VID 4095 is reserved, nobody can be a member.
+    VidReserved = "vid_reserved", "VID 4095 is reserved and belongs to no VLAN";
+    /// The VLAN filter: an untagged or priority-tagged frame, and the ingress port has no PVID.
+    NoPvid = "no_pvid", "the frame has no VID and the ingress port has no PVID";
+    /// The VLAN filter: the state of the ingress port in this VLAN is neither learning nor forwarding.
+    VlanIngressState = "vlan_ingress_state", "the ingress port is disabled, listening or blocking in this VLAN";
     /// The ingress port is locked and the source is not admitted on it.
     Locked = "locked", "the ingress port is locked and has no FDB entry that admits this source";
     /// The FDB says the destination is behind the port the frame came from, which has no hairpin.
@@ -89,6 +97,12 @@ drop_reasons! {
     Isolated = "isolated", "the ingress port and the port of the destination are both isolated";
     /// The port of the destination does not forward.
     EgressPortState = "egress_port_state", "the port of the destination is not forwarding";
+    /// The VLAN filter: the port of the destination is no member, or does not forward in this VLAN
+    /// (`br_allowed_egress`).
+    VlanEgress = "vlan_egress", "the port of the destination is not a forwarding member of the frame's VLAN";
+    /// The VLAN filter: the bridge itself is no member of the VLAN of a frame for it
+    /// (`br_pass_frame_up`).
+    VlanHost = "vlan_host", "the bridge itself is not a member of the frame's VLAN (bridge vlan add … self)";
     /// The flood set is empty.
     NoEgressPort = "no_egress_port", "no other port floods this kind of frame";
     /// The bridge's own stack sent to the bridge's own address.

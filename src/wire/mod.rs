@@ -14,4 +14,4 @@ mod vlan;
 pub use bpdu::{BPDU_TICK, Bpdu, BpduError, BridgeId, Config, MAX_BPDU_FRAME, Pdu, PortId};
 pub use ethernet::{ETHERNET_HEADER, Ethernet, Runt};
 pub use mac::{MacAddr, MacAddrError};
-pub use vlan::{TAG_LEN, Vid, is_tag_type};
+pub use vlan::{TAG_LEN, Tag, TagType, Vid, is_tag_type};

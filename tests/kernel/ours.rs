@@ -106,13 +106,14 @@ impl Ours {
                 copies.push(Copy {
                     at: info.name.clone(),
                     kind: (info.side == Side::Stack).then(|| number(copy.kind)),
-                    octets: octets.to_vec(),
+                    octets: self.egress.pieces(copy.edit, octets).concat(),
                 });
             }
         }
         copies.sort();
         for trap in self.egress.traps() {
-            self.control.handle_trap(now, trap.netdev, octets);
+            let octets = self.egress.pieces(trap.edit, octets).concat();
+            self.control.handle_trap(now, trap, &octets);
         }
         copies
     }

@@ -1,0 +1,397 @@
+//! What one copy of a frame carries on its way, as the kernel's `sk_buff` does.
+//!
+//! The payload is never copied. The octets of a copy are a *head* and the ingress frame from some
+//! octet on; the head is the frame's own two addresses until something rewrites them or pushes a tag
+//! into the frame, and then lies in the arena of the batch ([`Heads`]). The outermost tag is not part
+//! of the octets: like Linux, the path keeps it aside, so that a push and a pop that cancel out cost
+//! nothing, and so that it does not count as length.
+//!
+//! Bound: a batch writes at most one head per copy and hop, of a hundred octets or so: 64 frames times
+//! [`HOP_LIMIT`](super::path::HOP_LIMIT) stay below 4 GiB, which is why offsets are 32 bits.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets are bounded as said above; a frame is 64 KiB"
+)]
+
+use super::PacketType;
+use crate::wire::{MacAddr, TAG_LEN, Tag, TagType};
+
+/// Octets of the two addresses, behind which a tag belongs.
+pub(super) const ADDRESSES: usize = 12;
+
+/// Octets a tagged frame needs for Linux to take its tag off: header, tag, type behind it.
+const TAGGED_MIN: usize = ADDRESSES + TAG_LEN + 2 + 2;
+
+/// A tag is announced but cut off (`skb_vlan_untag`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TruncatedTag;
+
+/// One copy of a frame on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Transit {
+    /// For whom it is.
+    pub(super) kind: PacketType,
+    /// The outermost tag, aside in metadata (`skb->vlan_tci`): not among the octets, not in the length.
+    pub(super) tag: Option<Tag>,
+    /// The octets in front of the rest of the ingress frame; none for its own addresses.
+    head: Head,
+    /// Where the rest begins in the ingress frame.
+    skip: u32,
+}
+
+/// Octets in the arena of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Head {
+    start: u32,
+    len: u32,
+}
+
+impl Head {
+    /// The ingress frame's own addresses.
+    const OWN: Self = Self { start: 0, len: 0 };
+}
+
+/// How the octets of a copy that left differ from those of the frame: a head, then the frame from
+/// some octet on. [`Egress::pieces`](super::Egress::pieces) reads it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edit {
+    head: Head,
+    skip: u32,
+}
+
+impl Edit {
+    /// Not at all.
+    pub const NONE: Self = Self {
+        head: Head::OWN,
+        skip: 0,
+    };
+}
+
+impl Transit {
+    /// A frame as it came in.
+    #[inline(always)]
+    pub(super) const fn new(kind: PacketType) -> Self {
+        Self {
+            kind,
+            tag: None,
+            head: Head::OWN,
+            skip: ADDRESSES as u32,
+        }
+    }
+
+    /// Whether the addresses are no longer known to be those of the ingress frame.
+    #[inline(always)]
+    pub(super) const fn rewritten(&self) -> bool {
+        self.head.len != 0
+    }
+
+    /// Whether its octets, tag included, have changed their place or value in any way.
+    #[inline(always)]
+    const fn untouched(&self) -> bool {
+        self.head.len == 0 && self.skip == ADDRESSES as u32
+    }
+}
+
+/// Rewritten heads of one batch, back to back.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    octets: Vec<u8>,
+    /// What was written last and for what: the copies of a flood share one head.
+    last: Option<(Transit, Edit)>,
+}
+
+impl Heads {
+    pub(super) fn clear(&mut self) {
+        self.octets.clear();
+        self.last = None;
+    }
+
+    /// Forgets what was written last: another frame begins.
+    #[inline(always)]
+    pub(super) fn next_frame(&mut self) {
+        if self.last.is_some() {
+            self.last = None;
+        }
+    }
+
+    /// Returns the octets of a copy in two pieces.
+    pub(super) fn pieces<'a>(&'a self, edit: Edit, frame: &'a [u8]) -> [&'a [u8]; 2] {
+        [
+            self.get(edit.head),
+            frame.get(edit.skip as usize..).unwrap_or_default(),
+        ]
+    }
+
+    /// Returns the length of a copy, without the tag aside.
+    #[inline(always)]
+    pub(super) fn len(transit: &Transit, frame: &[u8]) -> usize {
+        let head = match transit.head.len {
+            0 => ADDRESSES,
+            len => len as usize,
+        };
+        head + frame.len() - transit.skip as usize
+    }
+
+    /// Returns the two octets behind the addresses: EtherType or length, if they are there.
+    #[inline(always)]
+    pub(super) fn ether_type(&self, transit: &Transit, frame: &[u8]) -> Option<u16> {
+        let skip = transit.skip as usize;
+        let octets = match self.get(transit.head).get(ADDRESSES..) {
+            None | Some([]) => frame.get(skip..)?,
+            Some(more) => more,
+        };
+        octets.first_chunk().copied().map(u16::from_be_bytes)
+    }
+
+    /// Returns destination and source of a copy whose head was rewritten.
+    pub(super) fn addresses(&self, transit: &Transit) -> Option<(MacAddr, MacAddr)> {
+        let head = self.get(transit.head);
+        let (destination, rest) = head.split_first_chunk::<6>()?;
+        let source = rest.first_chunk::<6>()?;
+        Some((MacAddr::new(*destination), MacAddr::new(*source)))
+    }
+
+    /// Takes the outermost tag of the octets aside, if there is one and none is aside yet.
+    #[inline(always)]
+    pub(super) fn untag(
+        &mut self,
+        transit: &mut Transit,
+        frame: &[u8],
+    ) -> Result<(), TruncatedTag> {
+        let Some(tag_type) = self.ether_type(transit, frame).and_then(TagType::of) else {
+            return Ok(());
+        };
+        if Self::len(transit, frame) < TAGGED_MIN {
+            return Err(TruncatedTag);
+        }
+        if transit.head.len as usize <= ADDRESSES {
+            let at = transit.skip as usize + 2;
+            let tci = frame.get(at..).and_then(<[u8]>::first_chunk).copied();
+            let tci = u16::from_be_bytes(tci.ok_or(TruncatedTag)?);
+            transit.tag = Some(Tag { tag_type, tci });
+            transit.skip += TAG_LEN as u32;
+            return Ok(());
+        }
+        let head = self.get(transit.head);
+        let tag = head.get(ADDRESSES..).and_then(Tag::read);
+        transit.tag = Some(tag.ok_or(TruncatedTag)?);
+        let start = self.octets.len();
+        let old = transit.head.start as usize;
+        self.octets.extend_from_within(old..old + ADDRESSES);
+        let end = old + transit.head.len as usize;
+        self.octets
+            .extend_from_within(old + ADDRESSES + TAG_LEN..end);
+        transit.head = self.since(start);
+        Ok(())
+    }
+
+    /// Puts the tag aside back into the octets, where it becomes payload.
+    pub(super) fn settle_tag(&mut self, transit: &mut Transit, frame: &[u8]) {
+        let Some(tag) = transit.tag.take() else {
+            return;
+        };
+        let before = transit.skip as usize - TAG_LEN;
+        if transit.head.len == 0
+            && before >= ADDRESSES
+            && frame.get(before..).and_then(Tag::read) == Some(tag)
+        {
+            transit.skip -= TAG_LEN as u32;
+            return;
+        }
+        transit.head = self.with_tag(transit.head, tag, frame);
+    }
+
+    /// Gives the octets another destination address.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the next change uses it"))]
+    pub(super) fn readdress(&mut self, transit: &mut Transit, frame: &[u8], destination: MacAddr) {
+        let start = self.octets.len();
+        self.octets.extend_from_slice(&destination.octets());
+        match transit.head {
+            Head::OWN => self.octets.extend_from_slice(&frame[6..ADDRESSES]),
+            Head { start: old, len } => {
+                let old = old as usize;
+                self.octets.extend_from_within(old + 6..old + len as usize);
+            }
+        }
+        transit.head = self.since(start);
+    }
+
+    /// Makes a copy that is all head: a frame that the path itself answers with.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the next change uses it"))]
+    pub(super) fn generate(&mut self, frame: &[u8], octets: &[u8], transit: &mut Transit) {
+        let start = self.octets.len();
+        self.octets.extend_from_slice(octets);
+        transit.head = self.since(start);
+        transit.skip = frame.len() as u32;
+    }
+
+    /// Returns how the octets of a copy, with the tag aside back in its place, differ from the frame's.
+    #[inline(always)]
+    pub(super) fn edit(&mut self, transit: &Transit, frame: &[u8]) -> Edit {
+        match transit.tag {
+            None if transit.untouched() => Edit::NONE,
+            Some(tag)
+                if transit.head.len == 0
+                    && transit.skip as usize == ADDRESSES + TAG_LEN
+                    && frame[ADDRESSES..ADDRESSES + TAG_LEN] == tag.octets() =>
+            {
+                Edit::NONE
+            }
+            _ => self.edit_again(transit, frame),
+        }
+    }
+
+    #[inline(never)]
+    fn edit_again(&mut self, transit: &Transit, frame: &[u8]) -> Edit {
+        if let Some((_, edit)) = self.last.filter(|(last, _)| {
+            (last.tag, last.head, last.skip) == (transit.tag, transit.head, transit.skip)
+        }) {
+            return edit;
+        }
+        let head = match (transit.tag, transit.head) {
+            (Some(tag), head) => self.with_tag(head, tag, frame),
+            (None, Head::OWN) => {
+                let start = self.octets.len();
+                self.octets.extend_from_slice(&frame[..ADDRESSES]);
+                self.since(start)
+            }
+            (None, head) => head,
+        };
+        let edit = Edit {
+            head,
+            skip: transit.skip,
+        };
+        self.last = Some((*transit, edit));
+        edit
+    }
+
+    /// Writes a head again with a tag behind the addresses.
+    fn with_tag(&mut self, head: Head, tag: Tag, frame: &[u8]) -> Head {
+        let start = self.octets.len();
+        match head {
+            Head::OWN => {
+                self.octets.extend_from_slice(&frame[..ADDRESSES]);
+                self.octets.extend_from_slice(&tag.octets());
+            }
+            Head { start: old, len } => {
+                let (old, len) = (old as usize, len as usize);
+                self.octets.extend_from_within(old..old + ADDRESSES);
+                self.octets.extend_from_slice(&tag.octets());
+                self.octets.extend_from_within(old + ADDRESSES..old + len);
+            }
+        }
+        self.since(start)
+    }
+
+    fn since(&self, start: usize) -> Head {
+        Head {
+            start: start as u32,
+            len: (self.octets.len() - start) as u32,
+        }
+    }
+
+    #[inline(always)]
+    fn get(&self, head: Head) -> &[u8] {
+        let start = head.start as usize;
+        self.octets
+            .get(start..start + head.len as usize)
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Vid;
+
+    const FRAME: &[u8] = b"DDDDDDSSSSSS\x81\x00\x60\x0a\x88\xa8\x00\x14\x08\x00payload";
+
+    fn whole(heads: &mut Heads, transit: &Transit) -> Vec<u8> {
+        let edit = heads.edit(transit, FRAME);
+        heads.pieces(edit, FRAME).concat()
+    }
+
+    fn q(vid: u16) -> Tag {
+        Tag::new(TagType::Dot1Q, Vid::new(vid).unwrap())
+    }
+
+    #[test]
+    fn what_comes_back_to_itself_is_not_edited() {
+        let mut heads = Heads::default();
+        let mut transit = Transit::new(PacketType::Host);
+        assert_eq!(heads.edit(&transit, FRAME), Edit::NONE);
+        heads.untag(&mut transit, FRAME).unwrap();
+        assert_eq!(transit.tag.map(|tag| (tag.vid(), tag.pcp())), Some((10, 3)));
+        assert_eq!(Heads::len(&transit, FRAME), FRAME.len() - 4);
+        assert_eq!(heads.edit(&transit, FRAME), Edit::NONE);
+        heads.settle_tag(&mut transit, FRAME);
+        assert_eq!(transit, Transit::new(PacketType::Host));
+        assert!(heads.octets.is_empty());
+    }
+
+    #[test]
+    fn tags_come_off_one_by_one_and_go_on_again() {
+        let mut heads = Heads::default();
+        let mut transit = Transit::new(PacketType::Host);
+        heads.untag(&mut transit, FRAME).unwrap();
+        transit.tag = None;
+        let popped = whole(&mut heads, &transit);
+        assert_eq!(popped, b"DDDDDDSSSSSS\x88\xa8\x00\x14\x08\x00payload");
+        assert_eq!(heads.ether_type(&transit, FRAME), Some(0x88a8));
+
+        heads.untag(&mut transit, FRAME).unwrap();
+        transit.tag = Some(q(7));
+        let swapped = whole(&mut heads, &transit);
+        assert_eq!(swapped, b"DDDDDDSSSSSS\x81\x00\x00\x07\x08\x00payload");
+
+        heads.settle_tag(&mut transit, FRAME);
+        transit.tag = Some(q(9));
+        let pushed = whole(&mut heads, &transit);
+        assert_eq!(
+            pushed,
+            b"DDDDDDSSSSSS\x81\x00\x00\x09\x81\x00\x00\x07\x08\x00payload"
+        );
+        transit.tag = None;
+        assert_eq!(heads.ether_type(&transit, FRAME), Some(0x8100));
+        heads.untag(&mut transit, FRAME).unwrap();
+        assert_eq!(transit.tag, Some(q(7)));
+        transit.tag = None;
+        assert_eq!(whole(&mut heads, &transit), b"DDDDDDSSSSSS\x08\x00payload");
+        assert_eq!(heads.ether_type(&transit, FRAME), Some(0x0800));
+        heads.untag(&mut transit, FRAME).unwrap();
+        assert_eq!(transit.tag, None);
+    }
+
+    #[test]
+    fn another_destination_and_whole_frames() {
+        let mut heads = Heads::default();
+        let mut transit = Transit::new(PacketType::Host);
+        heads.untag(&mut transit, FRAME).unwrap();
+        let to = MacAddr::new(*b"TTTTTT");
+        heads.readdress(&mut transit, FRAME, to);
+        assert_eq!(
+            heads.addresses(&transit),
+            Some((to, MacAddr::new(*b"SSSSSS")))
+        );
+        let sent = whole(&mut heads, &transit);
+        assert_eq!(&sent[..12], b"TTTTTTSSSSSS");
+        assert_eq!(sent[12..], FRAME[12..]);
+
+        transit.tag = Some(q(2));
+        heads.generate(FRAME, b"ddddddssssss\x08\x06answer", &mut transit);
+        assert_eq!(Heads::len(&transit, FRAME), 20);
+        let sent = whole(&mut heads, &transit);
+        assert_eq!(sent, b"ddddddssssss\x81\x00\x00\x02\x08\x06answer");
+    }
+
+    #[test]
+    fn cut_off_tags() {
+        let mut heads = Heads::default();
+        for len in ADDRESSES + 2..TAGGED_MIN {
+            let mut transit = Transit::new(PacketType::Host);
+            let cut = &FRAME[..len];
+            assert_eq!(heads.untag(&mut transit, cut), Err(TruncatedTag), "{len}");
+        }
+    }
+}
