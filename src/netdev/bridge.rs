@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::vlan::Vlans;
 use crate::stp;
 use crate::switch::plan::PortState;
 use crate::switch::{Fdb, NetdevId, PortNo, PortSet};
@@ -18,8 +19,12 @@ pub struct Bridge {
     /// Its part in the spanning tree, which with `stp_state 0` too decides the states of ports. It keeps the
     /// bridge's id, times and priorities.
     pub tree: stp::Bridge,
+    /// Its VLANs, which with VLAN filtering off too has somebody in its default VLAN.
+    pub vlans: Vlans,
     /// `group_fwd_mask`.
     pub group_fwd_mask: u16,
+    /// A command chose the group address, so it no longer follows the VLAN protocol.
+    pub(super) group_address_set: bool,
     /// `no_linklocal_learn`.
     pub no_linklocal_learn: bool,
     /// `mcast_snooping`, the kernel's default until a command switches it off. Shown; groups are
@@ -41,7 +46,9 @@ impl Bridge {
             fdb: Arc::new(Fdb::new()),
             ports: Vec::new(),
             tree: stp::Bridge::new(MacAddr::ZERO),
+            vlans: Vlans::new(),
             group_fwd_mask: 0,
+            group_address_set: false,
             no_linklocal_learn: false,
             mcast_snooping: true,
             fdb_max_learned: 0,
@@ -71,14 +78,6 @@ impl Bridge {
         self.ports.iter_mut().find(|port| port.number == number)
     }
 
-    /// Returns the VLANs a port (`None`: the bridge itself) is a member of, in the order in which the
-    /// kernel walks them. Without VLAN filtering everybody is in the default VLAN, and in the FDB it
-    /// shows: local entries and those made without `vlan` exist there as well as in no VLAN.
-    #[must_use]
-    pub const fn vlans(&self, _port: Option<PortNo>) -> &'static [Vid] {
-        &[Vid::DEFAULT]
-    }
-
     /// Returns the lowest free port number (`find_portno`).
     pub(super) fn free_number(&self) -> Option<PortNo> {
         let used: PortSet = self.ports.iter().map(|port| port.number).collect();
@@ -96,6 +95,8 @@ pub struct Port {
     pub number: PortNo,
     /// Its state, as the bridge's tree last said.
     pub state: PortState,
+    /// The VLAN of untagged frames that come in.
+    pub pvid: Option<Vid>,
     /// The on/off options.
     pub flags: PortFlags,
     /// `group_fwd_mask` of the port.
@@ -111,6 +112,7 @@ impl Port {
             netdev,
             number,
             state: PortState::Disabled,
+            pvid: None,
             flags: PortFlags::default(),
             group_fwd_mask: 0,
             backup: None,

@@ -1,6 +1,7 @@
 //! The options of a bridge (`br_changelink`), one at a time.
 
 use super::link::not_a_bridge;
+use super::vlan::rules::VlanOption;
 use super::{Errno, Network, Refusal};
 use crate::stp;
 use crate::switch::NetdevId;
@@ -32,6 +33,8 @@ pub enum BridgeOption {
     McastSnooping(bool),
     /// `fdb_max_learned`; 0 for the default bound.
     FdbMaxLearned(u32),
+    /// What is about VLANs.
+    Vlan(VlanOption),
     /// `fdb_flush`: everything that is not static.
     FdbFlush,
 }
@@ -89,7 +92,9 @@ impl Network {
                     ));
                 }
                 bridge.tree.set_group_address(mac);
+                bridge.group_address_set = true;
             }
+            BridgeOption::Vlan(option) => self.set_vlan_option(now, id, option)?,
             BridgeOption::NoLinklocalLearn(on) => bridge.no_linklocal_learn = on,
             BridgeOption::McastSnooping(on) => bridge.mcast_snooping = on,
             BridgeOption::FdbMaxLearned(max) => {

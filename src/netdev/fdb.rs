@@ -1,10 +1,12 @@
 //! FDB entries that are not learned: the bridge's own addresses, and what commands add and delete.
 //!
-//! A plain bridge of a full kernel has everybody in VLAN 1, so that most entries come in pairs: in no
-//! VLAN, which is where a bridge without VLAN filtering looks, and in VLAN 1.
+//! Entries made without `vlan` exist in no VLAN, which is where a bridge without VLAN filtering looks,
+//! and in each VLAN of the port or of the bridge itself. A bridge without VLAN filtering too has
+//! everybody in its default VLAN, so that there most entries come in pairs.
 
 use std::sync::Arc;
 
+use super::vlan::VidSet;
 use super::{Errno, Kind, Network, Refusal};
 use crate::switch::fdb::Edit;
 use crate::switch::{Entry, Fdb, Flags, Key, NetdevId, PortNo};
@@ -70,8 +72,8 @@ impl Network {
             return;
         };
         add_local_entry(now, &bridge.fdb, port, Key::new(mac, None));
-        for vid in bridge.vlans(port) {
-            add_local_entry(now, &bridge.fdb, port, Key::new(mac, Some(*vid)));
+        for vid in bridge.vlans.of(port) {
+            add_local_entry(now, &bridge.fdb, port, Key::new(mac, Some(vid)));
         }
     }
 
@@ -105,7 +107,7 @@ impl Network {
             return;
         };
         let old = self.netdev(id).mac;
-        let vids = bridge.vlans(None).iter().copied().map(Some);
+        let vids = bridge.vlans.of(None).map(Some);
         for vid in [None].into_iter().chain(vids) {
             let key = Key::new(old, vid);
             let own =
@@ -119,19 +121,20 @@ impl Network {
         }
     }
 
-    /// Deletes a local entry, unless another port or the bridge has the same address and inherits it
-    /// (`fdb_delete_local`).
+    /// Deletes a local entry, unless another port or the bridge has the same address, and is in the
+    /// VLAN, and inherits it (`fdb_delete_local`).
     fn delete_local(&self, id: NetdevId, port: Option<PortNo>, key: Key) {
         let Some(bridge) = self.bridge(id) else {
             return;
         };
-        let heir = bridge
-            .ports
-            .iter()
-            .filter(|other| Some(other.number) != port)
-            .find(|other| self.netdev(other.netdev).mac == key.mac())
-            .map(|other| Some(other.number))
-            .or_else(|| (port.is_some() && self.netdev(id).mac == key.mac()).then_some(None));
+        let is_in = |port| key.vid().is_none_or(|vid| bridge.vlans.has(port, vid));
+        let ports = bridge.ports.iter();
+        let ports = ports.map(|other| (other.netdev, Some(other.number)));
+        let heir = ports
+            .chain([(id, None)])
+            .filter(|(_, other)| *other != port)
+            .find(|(netdev, other)| self.netdev(*netdev).mac == key.mac() && is_in(*other))
+            .map(|(_, heir)| heir);
         // Removing and overwriting need no room.
         _ = bridge.fdb.edit(key, |found| match (found, heir) {
             (Some(mut entry), Some(heir)) => {
@@ -170,7 +173,46 @@ impl Network {
             self.delete_local(id, port, key);
         }
         if let Some(port) = port {
-            self.note_flush(now, &fdb, port);
+            self.note_flush(now, &fdb, port, None);
+        }
+    }
+
+    /// Flushes what a port (`None`: the bridge itself) that is about to leave some VLANs has in them: its
+    /// own address, and what ages (`br_fdb_find_delete_local`, `br_fdb_delete_by_port`). What a command
+    /// made static stays, as in the kernel, and is there again when the port comes back.
+    pub(super) fn flush_vlans(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        port: Option<PortNo>,
+        vids: &VidSet,
+    ) {
+        let Some(bridge) = self.bridge(id) else {
+            return;
+        };
+        let netdev = port.and_then(|number| Some(bridge.port(number)?.netdev));
+        let mac = self.netdev(netdev.unwrap_or(id)).mac;
+        let fdb = Arc::clone(&bridge.fdb);
+        let mut own = Vec::new();
+        fdb.flush(
+            |key,
+             Entry {
+                 port: at, flags, ..
+             }| {
+                if at != port || !key.vid().is_some_and(|vid| vids.contains(vid)) {
+                    return false;
+                }
+                if flags.local && !flags.by_user && key.mac() == mac {
+                    own.push(key);
+                }
+                flags.ages()
+            },
+        );
+        for key in own {
+            self.delete_local(id, port, key);
+        }
+        if let Some(port) = port {
+            self.note_flush(now, &fdb, port, Some(vids));
         }
     }
 
@@ -189,7 +231,7 @@ impl Network {
     ///
     /// # Errors
     /// `EEXIST`, `EINVAL`, `EPERM`, `ENOMEM` as the kernel gives them. If the entry in no VLAN is made
-    /// and the one in VLAN 1 refused, the first stays, as in the kernel.
+    /// and one in a VLAN refused, what was made stays, as in the kernel.
     pub fn fdb_add(
         &mut self,
         now: Instant,
@@ -205,15 +247,16 @@ impl Network {
             ));
         }
         let (bridge, port) = self.fdb_of(id)?;
-        let vids = self.bridge(bridge).map_or(&[][..], |it| it.vlans(port));
+        let Some(vlans) = self.bridge(bridge).map(|bridge| &bridge.vlans) else {
+            return Ok(());
+        };
         match vid {
-            Some(vid) if !vids.contains(&vid) => Err(self.not_a_member(id, vid)),
+            Some(vid) if !vlans.has(port, vid) => Err(self.not_a_member(id, vid)),
             Some(_) => self.fdb_add_one(now, bridge, port, Key::new(mac, vid), how),
             None => {
-                self.fdb_add_one(now, bridge, port, Key::new(mac, None), how)?;
-                vids.iter().try_for_each(|vid| {
-                    self.fdb_add_one(now, bridge, port, Key::new(mac, Some(*vid)), how)
-                })
+                let vids = vlans.of(port).map(Some);
+                let mut keys = [None].into_iter().chain(vids).map(|vid| Key::new(mac, vid));
+                keys.try_for_each(|key| self.fdb_add_one(now, bridge, port, key, how))
             }
         }
     }
@@ -299,7 +342,7 @@ impl Network {
     /// Deletes an entry (`br_fdb_delete`).
     ///
     /// # Errors
-    /// `ENOENT` if there is none behind this netdev.
+    /// `ENOENT` if there is none behind this netdev, `EINVAL` in a VLAN that it is not in.
     pub fn fdb_delete(
         &mut self,
         now: Instant,
@@ -312,7 +355,11 @@ impl Network {
             return Ok(());
         };
         let hold = bridge.hold();
-        let vids = bridge.vlans(port);
+        // Of the bridge itself, being there for its ports is enough.
+        let known = |vid| match port {
+            Some(_) => bridge.vlans.has(port, vid),
+            None => bridge.vlans.get(vid).is_some(),
+        };
         let delete = |key: Key| {
             reclaim(&bridge.fdb, now, hold, key);
             let mut hit = false;
@@ -323,11 +370,12 @@ impl Network {
             hit
         };
         let any = match vid {
-            Some(vid) if !vids.contains(&vid) => return Err(self.not_a_member(id, vid)),
+            Some(vid) if !known(vid) => return Err(self.not_a_member(id, vid)),
             Some(_) => delete(Key::new(mac, vid)),
             None => {
                 let untagged = delete(Key::new(mac, None));
-                let keys = vids.iter().map(|vid| Key::new(mac, Some(*vid)));
+                let vids = bridge.vlans.of(port).map(Some);
+                let keys = vids.map(|vid| Key::new(mac, vid));
                 keys.fold(untagged, |any, key| delete(key) | any)
             }
         };
@@ -392,7 +440,7 @@ impl Network {
     }
 
     /// Returns the bridge that a netdev is or is a port of, and the port.
-    fn fdb_of(&self, id: NetdevId) -> Result<(NetdevId, Option<PortNo>), Refusal> {
+    pub(super) fn fdb_of(&self, id: NetdevId) -> Result<(NetdevId, Option<PortNo>), Refusal> {
         match (&self.netdev(id).kind, self.netdev(id).port) {
             (Kind::Bridge(_), _) => Ok((id, None)),
             (_, Some((bridge, number))) => Ok((bridge, Some(number))),
@@ -501,7 +549,7 @@ fn room(edit: Result<(), crate::switch::fdb::CapacityReached>) -> Result<(), Ref
 }
 
 /// `fdb_add_local`.
-fn add_local_entry(now: Instant, fdb: &Fdb, port: Option<PortNo>, key: Key) {
+pub(super) fn add_local_entry(now: Instant, fdb: &Fdb, port: Option<PortNo>, key: Key) {
     if fdb.get(key).is_some_and(|entry| !entry.flags.local) {
         // A new entry rather than a changed one: it comes first in a dump.
         _ = fdb.edit(key, |_| Edit::Remove);

@@ -6,8 +6,8 @@
 //! reads of it is compiled into a [`Plan`](crate::switch::Plan) by [`Network::plan`].
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
-//! [`bridge`] and [`ports`] (bridges and their ports) and [`fdb`] (entries made by commands and by
-//! the bridge itself), then [`compile`].
+//! [`bridge`] and [`ports`] (bridges and their ports), [`vlan`] (who is in which VLAN) and [`fdb`]
+//! (entries made by commands and by the bridge itself), then [`compile`].
 //!
 //! Deviations from Linux, all deliberate:
 //! - Carrier changes act at once; the kernel's link watch takes up to a second.
@@ -26,6 +26,7 @@ pub mod link;
 pub mod network;
 pub mod ports;
 pub mod refusal;
+pub mod vlan;
 
 pub use crate::switch::{AttachmentId, NetdevId, Side};
 pub use address::Address;

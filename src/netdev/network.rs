@@ -213,6 +213,8 @@ pub struct Network {
     pub(super) revision: u64,
     /// FDB entries that were flushed together with a change of the plan.
     pub(super) flushes: Vec<super::ports::Flush>,
+    /// Counters of VLANs that were given out, which is the first free one: none is used twice.
+    pub(super) vlan_counters: u32,
     /// BPDUs to send, and the ports to send them by.
     pub(super) transmits: VecDeque<(NetdevId, Vec<u8>)>,
 }
@@ -234,6 +236,7 @@ impl Network {
             addresses_given: 0,
             revision: 0,
             flushes: Vec::new(),
+            vlan_counters: 0,
             transmits: VecDeque::new(),
         };
         let own = network.create_namespace(None);

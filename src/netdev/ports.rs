@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use super::bridge::PortFlags;
+use super::vlan::VidSet;
 use super::{Bridge, Errno, Kind, Netdev, Network, Port, Refusal};
 use crate::stp;
 use crate::switch::plan::PortState;
 use crate::switch::{Fdb, NetdevId, PortNo};
 use crate::time::{Duration, Instant};
-use crate::wire::{Bpdu, MAX_BPDU_FRAME, MacAddr};
+use crate::wire::{Bpdu, MAX_BPDU_FRAME, MacAddr, Vid};
 
 /// A flush of what was learned behind a port that accompanied a change of the plan. A worker that
 /// still had the old plan may have learned on the port after the flush; [`Network::flush_again`]
@@ -21,6 +22,8 @@ use crate::wire::{Bpdu, MAX_BPDU_FRAME, MacAddr};
 pub(super) struct Flush {
     fdb: Arc<Fdb>,
     port: PortNo,
+    /// `None`: in all VLANs and in none.
+    vids: Option<VidSet>,
     at: Instant,
 }
 
@@ -127,6 +130,7 @@ impl Network {
             bridge.tree.add_port(now, number, cost);
         }
         self.add_local(now, master, Some(number), mac);
+        self.join_default_vlan(now, master, number);
         self.recalculate_bridge_address(now, master);
         self.check_port(now, id);
         self.adjust_bridge_mtu(master);
@@ -156,6 +160,7 @@ impl Network {
                 port.backup = port.backup.filter(|backup| *backup != number);
             }
         }
+        self.drop_port_vlans(master, number);
         self.flush_port(now, master, Some(number), true);
         let netdev = self.netdev_mut(id);
         netdev.port = None;
@@ -505,10 +510,17 @@ impl Network {
     }
 
     /// Notes a flush that goes with a change of the plan, to be repeated by [`Self::flush_again`].
-    pub(super) fn note_flush(&mut self, at: Instant, fdb: &Arc<Fdb>, port: PortNo) {
+    pub(super) fn note_flush(
+        &mut self,
+        at: Instant,
+        fdb: &Arc<Fdb>,
+        port: PortNo,
+        vids: Option<&VidSet>,
+    ) {
         self.flushes.push(Flush {
             fdb: Arc::clone(fdb),
             port,
+            vids: vids.cloned(),
             at,
         });
     }
@@ -523,16 +535,29 @@ impl Network {
     /// worker learned with the old plan carry a time before the flush, later ones stay.
     pub fn flush_again(&mut self, now: Instant) {
         let due = |flush: &mut Flush| flush.at + PLAN_SETTLES <= now;
-        for Flush { fdb, port, at } in self.flushes.extract_if(.., due) {
-            fdb.flush(|_, entry| {
-                entry.port == Some(port) && entry.flags == Default::default() && entry.updated < at
+        for Flush {
+            fdb,
+            port,
+            vids,
+            at,
+        } in self.flushes.extract_if(.., due)
+        {
+            let meant = |vid: Option<Vid>| {
+                let vids = vids.as_ref();
+                vids.is_none_or(|vids| vid.is_some_and(|vid| vids.contains(vid)))
+            };
+            fdb.flush(|key, entry| {
+                entry.port == Some(port)
+                    && entry.flags == Default::default()
+                    && entry.updated < at
+                    && meant(key.vid())
             });
         }
     }
 }
 
 /// By the kernel's number.
-const PORT_STATES: [PortState; 5] = [
+pub(super) const PORT_STATES: [PortState; 5] = [
     PortState::Disabled,
     PortState::Listening,
     PortState::Learning,

@@ -28,6 +28,8 @@ pub enum Errno {
     NotSupported,
     /// `EPERM`.
     NotPermitted,
+    /// `EPROTONOSUPPORT`.
+    ProtocolNotSupported,
     /// `ERANGE`.
     Range,
     /// `EXFULL`.
@@ -50,6 +52,7 @@ impl Errno {
             Self::NotConnected => "Transport endpoint is not connected",
             Self::NotSupported => "Operation not supported",
             Self::NotPermitted => "Operation not permitted",
+            Self::ProtocolNotSupported => "Protocol not supported",
             Self::Range => "Numerical result out of range",
             Self::ExchangeFull => "Exchange full",
         }
