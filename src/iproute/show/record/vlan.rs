@@ -16,6 +16,9 @@ pub struct VlanRecord {
     pub pvid: bool,
     /// Whether it leaves untagged.
     pub untagged: bool,
+    /// Whether a command made it on a bridge itself as part of a range. The kernel's dump with details
+    /// shows VLANs that differ in this in separate ranges (the flag that began the range stays set).
+    pub ranged: bool,
     /// State of the port in this VLAN: 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking.
     pub state: u8,
     /// 0 never, 1 learned, 2 always: has a multicast router in this VLAN.
