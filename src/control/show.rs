@@ -14,6 +14,7 @@ use crate::netdev::fdb::{Lifetime, lifetime};
 use crate::netdev::{self, Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
 use crate::switch::{Counters, Entry, Key};
 use crate::time::{Duration, Instant};
+use crate::wire::Vid;
 
 /// Largest TCP super-frame of netdevs that only exist in the kernel (`TSO_MAX_SIZE`).
 const VIRTUAL_TSO_MAX_SIZE: u32 = 524_280;
@@ -170,7 +171,7 @@ impl Show<'_> {
             ageing_time: centis32(info.ageing_time),
             stp_state: u32::from(info.stp),
             priority: info.bridge_id.priority,
-            vlan_filtering: false,
+            vlan_filtering: bridge.vlans.filtering,
             bridge_id: info.bridge_id,
             root_port: info.root_port.map_or(0, crate::switch::PortNo::get),
             root_path_cost: info.root_path_cost,
@@ -181,10 +182,10 @@ impl Show<'_> {
             topology_change_timer: centis(info.topology_change_timer),
             // Entries expire by themselves here; nothing is due.
             gc_timer: 0,
-            vlan_protocol: 0x8100,
-            vlan_default_pvid: 1,
-            vlan_stats_enabled: false,
-            vlan_stats_per_port: false,
+            vlan_protocol: bridge.vlans.protocol as u16,
+            vlan_default_pvid: bridge.vlans.default_pvid.map_or(0, Vid::get),
+            vlan_stats_enabled: bridge.vlans.stats,
+            vlan_stats_per_port: bridge.vlans.stats_per_port,
             group_fwd_mask: bridge.group_fwd_mask,
             group_addr: info.group_address,
             no_linklocal_learn: bridge.no_linklocal_learn,
@@ -355,7 +356,7 @@ impl Show<'_> {
         FdbRecord {
             mac: key.mac(),
             ifindex: port.ifindex,
-            vlan: key.vid().map(crate::wire::Vid::get),
+            vlan: key.vid().map(Vid::get),
             master: Some(master.ifindex),
             flags,
             state: match lifetime(entry.flags) {

@@ -44,7 +44,7 @@ impl Network {
                 .into_iter()
                 .map(|(netdev, bridge)| self.compile_bridge(netdev, bridge))
                 .collect(),
-            vlan_counters: 0,
+            vlan_counters: self.vlan_counters,
         }
     }
 
@@ -56,7 +56,7 @@ impl Network {
             ports[port.number.index()] = Some(PlanPort {
                 netdev: port.netdev,
                 state: port.state,
-                pvid: None,
+                pvid: port.pvid,
                 learning: port.flags.learning,
                 locked: port.flags.locked,
                 mab: port.flags.mab,
@@ -77,9 +77,9 @@ impl Network {
             hold: bridge.hold(),
             promiscuous: netdev.promiscuity > 0,
             stp: bridge.tree.stp(),
-            group_fwd_mask: bridge.group_fwd_mask,
+            group_fwd_mask: bridge.group_fwd_mask | bridge.required_fwd_mask(),
             no_linklocal_learn: bridge.no_linklocal_learn,
-            vlans: None,
+            vlans: bridge.vlans.compile(),
             ports,
             flood: FloodSets {
                 unicast,

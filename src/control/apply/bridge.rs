@@ -4,13 +4,17 @@ use super::{Apply, Done, Failure, pending};
 use crate::iproute::command::{BridgeOptions, PortOptions};
 use crate::netdev::bridge::PortFlags;
 use crate::netdev::bridge_options::BridgeOption;
+use crate::netdev::vlan::rules::VlanOption;
 use crate::netdev::{Errno, NetdevId, Refusal};
 use crate::time::Duration;
+use crate::wire::{TagType, Vid};
 
 impl Apply<'_> {
     /// `br_changelink`.
     pub(super) fn bridge_options(&mut self, id: NetdevId, options: &BridgeOptions) -> Done {
         pending::bridge(options)?;
+        let (vlan_protocol, default_pvid) = validate(options)?;
+        let vlan = BridgeOption::Vlan;
         let centis = |value: u32| Duration::from_millis(u64::from(value) * 10);
         let steps = [
             options
@@ -25,6 +29,14 @@ impl Apply<'_> {
                 .map(|it| BridgeOption::AgeingTime(centis(it))),
             options.stp_state.map(|it| BridgeOption::Stp(it != 0)),
             options.priority.map(BridgeOption::Priority),
+            options.vlan_filtering.map(VlanOption::Filtering).map(vlan),
+            vlan_protocol.map(VlanOption::Protocol).map(vlan),
+            default_pvid.map(VlanOption::DefaultPvid).map(vlan),
+            options.vlan_stats_enabled.map(VlanOption::Stats).map(vlan),
+            options
+                .vlan_stats_per_port
+                .map(VlanOption::StatsPerPort)
+                .map(vlan),
             options.group_fwd_mask.map(BridgeOption::GroupFwdMask),
             options.group_address.map(BridgeOption::GroupAddress),
             options.fdb_flush.then_some(BridgeOption::FdbFlush),
@@ -122,4 +134,28 @@ impl Apply<'_> {
             }
         }
     }
+}
+
+/// What the kernel checks before it makes or changes anything (`br_validate`): the tag type, and the
+/// default PVID (`Some(None)` is 0, none).
+///
+/// # Errors
+/// `EPROTONOSUPPORT` for what is no tag type, `EINVAL` for a PVID above 4094.
+pub(super) fn validate(
+    options: &BridgeOptions,
+) -> Result<(Option<TagType>, Option<Option<Vid>>), Refusal> {
+    let protocol = options.vlan_protocol.map(|ether_type| {
+        TagType::of(ether_type).ok_or_else(|| {
+            let note = "a bridge works with tags of type 802.1Q or 802.1ad";
+            Refusal::new(Errno::ProtocolNotSupported, note)
+        })
+    });
+    let pvid = options.vlan_default_pvid.map(|vid| match Vid::new(vid) {
+        None if vid != 0 => Err(Refusal::new(
+            Errno::Invalid,
+            "the default PVID is 1 to 4094, or 0 for none",
+        )),
+        vid => Ok(vid),
+    });
+    Ok((protocol.transpose()?, pvid.transpose()?))
 }

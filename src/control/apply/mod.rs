@@ -6,6 +6,7 @@ mod bridge;
 mod fdb;
 mod link;
 mod pending;
+mod vlan;
 
 use super::Reply;
 use super::show::Show;
@@ -109,12 +110,11 @@ fn apply(
         Verb::FdbAdd(how, spec) => apply.fdb_add(*how, spec),
         Verb::FdbDel(spec) => apply.fdb_del(spec),
         Verb::FdbFlush(flush) => apply.fdb_flush(flush),
-        Verb::VlanAdd(_)
-        | Verb::VlanDel(_)
-        | Verb::VlanSet(_)
-        | Verb::VlanShow(_)
-        | Verb::VlanGlobalSet(_)
-        | Verb::VlanGlobalShow(_) => pending::refuse("\"bridge vlan\""),
+        Verb::VlanAdd(spec) => apply.vlan_add(spec),
+        Verb::VlanDel(spec) => apply.vlan_del(spec),
+        Verb::VlanSet(set) => apply.vlan_set(set),
+        Verb::VlanGlobalSet(set) => apply.vlan_global_set(set),
+        Verb::VlanShow(_) | Verb::VlanGlobalShow(_) => pending::refuse("\"bridge vlan show\""),
         Verb::MdbAdd(..) | Verb::MdbDel(_) | Verb::MdbShow(_) => pending::refuse("\"bridge mdb\""),
         Verb::NeighAdd(..)
         | Verb::NeighDel(_)

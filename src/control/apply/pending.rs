@@ -15,11 +15,6 @@ pub(super) fn refuse(what: &str) -> Done {
 /// Refuses options of a bridge.
 pub(super) fn bridge(o: &BridgeOptions) -> Done {
     let other = [
-        ("vlan_filtering", o.vlan_filtering == Some(true)),
-        ("vlan_protocol", is_not(o.vlan_protocol, 0x8100)),
-        ("vlan_default_pvid", is_not(o.vlan_default_pvid, 1)),
-        ("vlan_stats_enabled", is_not(o.vlan_stats_enabled, 0)),
-        ("vlan_stats_per_port", is_not(o.vlan_stats_per_port, 0)),
         ("mcast_snooping", o.mcast_snooping == Some(true)),
         ("mcast_vlan_snooping", o.mcast_vlan_snooping == Some(true)),
         ("mcast_router", is_not(o.mcast_router, 1)),

@@ -373,8 +373,8 @@ impl Vlans {
         self.pvid
     }
 
-    /// Whether STP frames of customers pass, because the bridge is a provider's: with VLAN filtering by
-    /// service tags (`br_recalculate_fwd_mask`, `recalculate_group_addr`).
+    /// Whether the bridge is a provider's, which lets its customers' protocols pass: with VLAN filtering
+    /// by service tags (`recalculate_group_addr`).
     #[must_use]
     pub fn is_provider(&self) -> bool {
         self.filtering && self.protocol == TagType::Dot1Ad

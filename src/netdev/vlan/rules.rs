@@ -389,6 +389,10 @@ impl Network {
     }
 }
 
+/// 01:80:c2:00:00:00, :0b, :0c, :0d and :0f, which belong to customers (IEEE 802.1Q-2011 table 8-1;
+/// `BR_GROUPFWD_8021AD`).
+const CUSTOMERS_FWD_MASK: u16 = 0xb801;
+
 impl Bridge {
     /// Whether a VLAN is the PVID of a port (`None`: of the bridge itself), which leaves it untagged
     /// (`vlan_default_pvid`).
@@ -398,6 +402,16 @@ impl Bridge {
                 Some(port) => vlan.untagged.contains(port),
                 None => vlan.host && vlan.host_untagged,
             })
+    }
+
+    /// What a provider's bridge lets through whatever its mask: reserved addresses that are the
+    /// customers' business, but for its own group address (`br_recalculate_fwd_mask`).
+    pub(in crate::netdev) fn required_fwd_mask(&self) -> u16 {
+        if !self.vlans.is_provider() {
+            return 0;
+        }
+        let own = self.tree.group_address().reserved();
+        CUSTOMERS_FWD_MASK & !own.map_or(0, |last| 1 << last)
     }
 
     /// The address that BPDUs go to, unless a command chose it: the Bridge Group Address, or with VLAN
