@@ -7,10 +7,12 @@
 //! distribution's kernel.
 
 mod acceptance;
+mod barrier;
 mod behaviours;
 mod cases;
 mod compare;
 mod differences;
+mod iproute;
 mod oracle;
 mod ours;
 mod random;
@@ -23,10 +25,13 @@ mod topologies;
 use std::env;
 use std::fmt::Write;
 use std::fs;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
 
 use cases::Case;
 use compare::Comparison;
+use iproute::Processes;
 use scenario::Scenario;
 
 /// Why the kernel's side cannot run here, if so; found out once.
@@ -46,13 +51,13 @@ fn available() -> bool {
 }
 
 /// Plays cases on both sides; the kernel must do what they say, and we what the kernel does.
-fn check(cases: &[Case]) {
+fn check(cases: &[Case], processes: Processes) {
     if !available() {
         return;
     }
     let (mut report, mut retried) = (String::new(), 0);
     for case in cases {
-        let comparison = compare::both(&case.scenario());
+        let comparison = compare::both(&case.scenario(), processes);
         for wrong in case.check(&comparison.kernel) {
             let _ = writeln!(report, "the kernel does something else: {wrong}");
         }
@@ -79,37 +84,37 @@ fn tolerate(retried: u64, of: u64) {
 
 #[test]
 fn acceptance_table() {
-    check(acceptance::CASES);
+    check(acceptance::CASES, Processes::Few);
 }
 
 #[test]
 fn behaviours_fdb() {
-    check(behaviours::FDB);
+    check(behaviours::FDB, Processes::Few);
 }
 
 #[test]
 fn behaviours_port_states() {
-    check(behaviours::STATES);
+    check(behaviours::STATES, Processes::Few);
 }
 
 #[test]
 fn behaviours_port_flags() {
-    check(behaviours::FLAGS);
+    check(behaviours::FLAGS, Processes::Few);
 }
 
 #[test]
 fn behaviours_link_local_and_sizes() {
-    check(behaviours::LINK_LOCAL_AND_SIZES);
+    check(behaviours::LINK_LOCAL_AND_SIZES, Processes::Few);
 }
 
 #[test]
 fn topologies_of_several_devices() {
-    check(topologies::CASES);
+    check(topologies::CASES, Processes::Few);
 }
 
 #[test]
 fn refused_commands() {
-    check(refusals::CASES);
+    check(refusals::CASES, Processes::Each);
 }
 
 #[test]
@@ -120,34 +125,52 @@ fn known_differences_are_still_there() {
     for known in differences::KNOWN {
         let scenario = Scenario::new(known.reason, known.scenario);
         let agrees = known.without_vlan_filtering && *oracle::FILTERS_VLANS;
-        let difference = compare::once(&scenario, true, &[]).difference;
+        let difference = compare::once(&scenario, compare::SLOWLY, &[]).difference;
         assert_eq!(
             difference.is_none(),
             agrees,
             "{}: {difference:?}",
             known.reason
         );
-        let unexplained = compare::both(&scenario).difference;
+        let unexplained = compare::both(&scenario, Processes::Few).difference;
         assert!(unexplained.is_none(), "{unexplained:?}");
     }
 }
 
 /// Random scenarios until `frames` frames have passed both sides.
 fn compare_random(seed: u64, frames: usize) {
-    let (mut done, mut number, mut retried) = (0, 0, 0);
-    while done < frames {
-        let scenario = random::scenario(seed, number, 150.min(frames - done));
-        let comparison = compare::both(&scenario);
-        if let Some(difference) = comparison.difference {
-            let (shortest, difference) = compare::shorten(&scenario, difference, 150);
-            panic!("\n{}\n\n{shortest}", difference.text);
+    let scenarios = frames.div_ceil(random::FRAMES) as u64;
+    let (next, retried) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failed = Mutex::new(None);
+    let play = || {
+        while failed.lock().expect("nobody panics with it").is_none() {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= scenarios {
+                return;
+            }
+            let scenario = random::scenario(seed, number);
+            let comparison = compare::both(&scenario, Processes::Few);
+            retried.fetch_add(comparison.retried.into(), Ordering::Relaxed);
+            if let Some(difference) = comparison.difference {
+                *failed.lock().expect("nobody panics with it") = Some((scenario, difference));
+            }
         }
-        done += scenario.frames();
-        number += 1;
-        retried += u64::from(comparison.retried);
+    };
+    thread::scope(|scope| {
+        for _ in 0..oracle::PLACES {
+            scope.spawn(play);
+        }
+    });
+    if let Some((scenario, difference)) = failed.into_inner().expect("nobody panicked") {
+        let (shortest, difference) = compare::shorten(&scenario, difference, 150);
+        panic!("\n{}\n\n{shortest}", difference.text);
     }
-    println!("seed {seed}: {done} frames in {number} scenarios, no difference, {retried} retried");
-    tolerate(retried, number);
+    let retried = retried.into_inner();
+    println!(
+        "seed {seed}: {} frames in {scenarios} scenarios, no difference, {retried} retried",
+        scenarios * random::FRAMES as u64
+    );
+    tolerate(retried, scenarios);
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -177,7 +200,7 @@ fn scenario_from_file() {
     let scenario = Scenario::new(path.to_string_lossy(), &text);
     let Comparison {
         kernel, difference, ..
-    } = compare::both(&scenario);
+    } = compare::both(&scenario, Processes::Few);
     for (step, line) in scenario.lines.iter().enumerate() {
         println!("{line}");
         if let Some(answer) = kernel.answers.get(&step) {

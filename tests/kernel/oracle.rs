@@ -9,9 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Command, Stdio};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::mpsc::channel;
+use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,9 +24,16 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
 
-use crate::record::{Answer, Copy, Record};
+use crate::barrier::{Barrier, pin};
+use crate::iproute::{Iproute, Processes};
+use crate::record::{Copy, Record};
 use crate::scenario::{PROTOCOLS, Scenario, Step, mark};
 use crate::sys::{PacketSocket, Sighting, attach_tap};
+
+const MANNER: Manner = Manner {
+    processes: Processes::Few,
+    slowly: false,
+};
 
 /// Says why the kernel's side cannot run here, if so.
 pub(crate) fn unavailable() -> Option<String> {
@@ -40,7 +49,7 @@ pub(crate) fn unavailable() -> Option<String> {
         }
     }
     let probe = Scenario::new("probe", "ip link add br0 type bridge");
-    match play(&probe, false) {
+    match play(&probe, MANNER) {
         Err(error) => Some(format!("no network namespace of its own: {error}")),
         Ok(record) if record.answers[&0].status != 0 => Some(format!(
             "the kernel has no bridge: {}",
@@ -56,26 +65,104 @@ pub(crate) static FILTERS_VLANS: LazyLock<bool> = LazyLock::new(|| {
         "probe",
         "ip link add br0 type bridge\nip -d -j link show br0",
     );
-    let record = play(&probe, false).expect("it was possible a moment ago");
+    let record = play(&probe, MANNER).expect("it was possible a moment ago");
     record.answers[&1].stdout.contains("vlan_default_pvid")
 });
 
-/// Plays a scenario on the kernel. `slowly`: with a pause after each step, for a second opinion
-/// when the first might be the machine's load.
-pub(crate) fn play(scenario: &Scenario, slowly: bool) -> io::Result<Record> {
-    // A program that another thread starts holds our TAPs open for a moment, between fork and exec:
-    // an unplugged one would still have a carrier then.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    // The namespace belongs to the thread, and goes with it.
-    thread::scope(|scope| {
-        let player = scope.spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET)?;
-            silence()?;
-            Kernel::new()?.play(scenario, slowly)
-        });
-        player.join().expect("the player does not panic")
-    })
+/// How a scenario is played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// How commands are run.
+    pub(crate) processes: Processes,
+    /// Waits a moment after each step, for a second opinion when the first might be the machine's load.
+    pub(crate) slowly: bool,
+}
+
+/// Plays a scenario on the kernel.
+pub(crate) fn play(scenario: &Scenario, manner: Manner) -> io::Result<Record> {
+    let place = PLACES_LEFT.take();
+    let closing = CLOSINGS_LEFT.take();
+    let (sender, record) = channel();
+    let (number, scenario) = (place.number, scenario.clone());
+    let barrier = LazyLock::force(&BARRIERS)[number].as_ref().map_err(copy)?;
+    // Namespace and open files belong to the thread. The files are its own because a program that
+    // another thread starts holds all files of that thread until it runs, and a TAP that somebody
+    // holds has a carrier.
+    thread::spawn(move || {
+        let mut kernel = None;
+        let result = pin(number)
+            .and_then(|()| Ok(unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_FILES)?))
+            .and_then(|()| silence())
+            .and_then(|()| Ok(kernel.insert(Kernel::new(manner)?)))
+            .and_then(|kernel| kernel.play(&scenario, barrier));
+        let _ = sender.send(result);
+        // The kernel waits for all its CPUs at each socket; nobody else needs to.
+        drop(kernel);
+        drop(closing);
+    });
+    record.recv().expect("the player does not panic")
+}
+
+/// How many scenarios are played at the same time. Most of the time the kernel waits for its other CPUs.
+pub(crate) const PLACES: usize = 3;
+
+static PLACES_LEFT: Permits = Permits::new(PLACES);
+
+/// For players that are over and still close their files.
+static CLOSINGS_LEFT: Permits = Permits::new(4 * PLACES);
+
+/// One for each place: a frame is known by the pair it came out of.
+static BARRIERS: LazyLock<Vec<io::Result<Barrier>>> =
+    LazyLock::new(|| (0..PLACES).map(|_| Barrier::new()).collect());
+
+fn copy(error: &io::Error) -> io::Error {
+    io::Error::other(error.to_string())
+}
+
+/// So many at a time, each with a number.
+struct Permits {
+    /// Bit N: number N is taken.
+    taken: Mutex<u64>,
+    returned: Condvar,
+    bound: usize,
+}
+
+/// One of them, until it is dropped.
+struct Permit {
+    number: usize,
+    of: &'static Permits,
+}
+
+impl Permits {
+    const fn new(bound: usize) -> Self {
+        assert!(bound <= 64, "one bit each");
+        Self {
+            taken: Mutex::new(0),
+            returned: Condvar::new(),
+            bound,
+        }
+    }
+
+    fn take(&'static self) -> Permit {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(number) = (0..self.bound).find(|number| *taken >> number & 1 == 0) {
+                *taken |= 1 << number;
+                return Permit { number, of: self };
+            }
+            taken = self
+                .returned
+                .wait(taken)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *self.of.taken.lock().unwrap_or_else(PoisonError::into_inner) &= !(1 << self.number);
+        self.of.returned.notify_one();
+    }
 }
 
 /// No traffic but ours.
@@ -106,14 +193,19 @@ struct Kernel {
     every: PacketSocket,
     by_protocol: Vec<PacketSocket>,
     names: HashMap<u32, String>,
-    /// What the sockets of single protocols and the one of all saw, by step and netdev.
-    passed: HashMap<(usize, u32), usize>,
+    iproute: Iproute,
+    slowly: bool,
+    /// How many veth pairs there have been: a frame may pass each, in each direction.
+    pairs: usize,
+    /// What the socket of all protocols saw, by step and netdev, and how the sockets of single protocols
+    /// saw it.
     seen: HashMap<(usize, u32), Vec<Sighting>>,
+    passed: HashMap<(usize, u32), Vec<u8>>,
     record: Record,
 }
 
 impl Kernel {
-    fn new() -> io::Result<Self> {
+    fn new(manner: Manner) -> io::Result<Self> {
         let protocols = PROTOCOLS.iter();
         Ok(Self {
             taps: BTreeMap::new(),
@@ -123,47 +215,51 @@ impl Kernel {
                 .map(|p| PacketSocket::open(*p))
                 .collect::<Result<_, _>>()?,
             names: HashMap::new(),
-            passed: HashMap::new(),
+            iproute: Iproute::new(manner.processes),
+            slowly: manner.slowly,
+            pairs: 0,
             seen: HashMap::new(),
+            passed: HashMap::new(),
             record: Record::default(),
         })
     }
 
-    fn play(mut self, scenario: &Scenario, slowly: bool) -> io::Result<Record> {
+    fn play(&mut self, scenario: &Scenario, barrier: &Barrier) -> io::Result<Record> {
         let start = Instant::now();
         for (number, step) in scenario.steps.iter().enumerate() {
             self.record.times.push(start.elapsed());
             match step {
                 Step::Command(command) => {
-                    let answer = run(command)?;
+                    let answer = self.iproute.run(command)?;
                     self.record.answers.insert(number, answer);
                     self.follow(command)?;
                 }
                 Step::Frame { at, octets } => {
-                    self.inject(at, octets)?;
                     self.record.copies.insert(number, Vec::new());
-                    self.collect(scenario, number, Duration::ZERO)?;
+                    self.inject(at, octets)?;
                 }
                 Step::Wait(time) => thread::sleep(*time),
-                Step::Carrier(tap, up) => {
-                    match self.ifindex(tap) {
-                        Ok(ifindex) if *up && !self.taps.contains_key(&ifindex) => {
-                            self.taps.insert(ifindex, attach_tap(tap)?);
-                        }
-                        Ok(ifindex) if !*up => drop(self.taps.remove(&ifindex)),
-                        Ok(_) | Err(_) => {}
-                    }
-                    self.settle()?;
-                }
+                Step::Carrier(tap, up) => self.plug(tap, *up)?,
             }
-            let marked = matches!(step, Step::Frame { octets, .. } if mark(octets).is_some());
-            if slowly || !marked && matches!(step, Step::Frame { .. }) {
-                self.collect(scenario, number, Duration::from_millis(3))?;
+            if self.pairs > 0 {
+                barrier.wait(2 * self.pairs)?;
             }
+            let patience = if self.slowly { 3 } else { 0 };
+            self.collect(scenario, number, Duration::from_millis(patience))?;
         }
-        let last = scenario.steps.len().saturating_sub(1);
-        self.collect(scenario, last, Duration::from_millis(3))?;
-        Ok(self.conclude())
+        self.conclude();
+        Ok(mem::take(&mut self.record))
+    }
+
+    fn plug(&mut self, tap: &str, up: bool) -> io::Result<()> {
+        match self.ifindex(tap) {
+            Ok(ifindex) if up && !self.taps.contains_key(&ifindex) => {
+                self.taps.insert(ifindex, attach_tap(tap)?);
+            }
+            Ok(ifindex) if !up => drop(self.taps.remove(&ifindex)),
+            Ok(_) | Err(_) => {}
+        }
+        self.settle()
     }
 
     /// After a command: who is called what, new TAPs, carriers.
@@ -184,6 +280,7 @@ impl Kernel {
             self.was_tap.insert(*ifindex);
         }
         self.names.extend(there);
+        self.pairs += usize::from(command.contains(" type veth"));
         if !command.contains(" show") {
             self.settle()?;
         }
@@ -261,9 +358,11 @@ impl Kernel {
             Step::Frame { octets, .. } => Some(octets),
             _ => None,
         };
-        let owner = |octets: &[u8]| match mark(octets) {
-            Some(step) => usize::try_from(step).ok(),
-            None => (Some(octets) == injected.map(Vec::as_slice)).then_some(current),
+        let owner = |octets: &[u8]| match (mark(octets), injected) {
+            (Some(step), _) => usize::try_from(step).ok(),
+            // Too short for a mark. What the bridge itself sends comes from another address.
+            (None, Some(frame)) => (octets[6..12] == frame[6..12]).then_some(current),
+            (None, None) => None,
         };
         let patience = PollTimeout::try_from(patience).expect("milliseconds");
         loop {
@@ -296,19 +395,14 @@ impl Kernel {
                 let Some(sighting) = socket.receive()? else {
                     return Ok(());
                 };
-                // A second tag that was looked at is gone from the octets here, the mark is not.
-                let whole = index == 0;
-                let step = owner(&sighting.octets).or_else(|| {
-                    (!whole)
-                        .then(|| owner_of_short(&self.seen, &sighting))
-                        .flatten()
-                });
-                let Some(step) = step else { continue };
+                let Some(step) = owner(&sighting.octets) else {
+                    continue;
+                };
                 let place = (step, sighting.ifindex);
-                if whole {
+                if index == 0 {
                     self.seen.entry(place).or_default().push(sighting);
                 } else {
-                    *self.passed.entry(place).or_default() += 1;
+                    self.passed.entry(place).or_default().push(sighting.kind);
                 }
             }
         }
@@ -338,8 +432,8 @@ impl Kernel {
         }
     }
 
-    fn conclude(mut self) -> Record {
-        for ((step, ifindex), times) in self.passed {
+    fn conclude(&mut self) {
+        for ((step, ifindex), kinds) in mem::take(&mut self.passed) {
             let sightings = self.seen.remove(&(step, ifindex)).unwrap_or_default();
             let name = &self.names[&ifindex];
             let at = if self.was_tap.contains(&ifindex) {
@@ -348,10 +442,10 @@ impl Kernel {
                 name.clone()
             };
             let copies = self.record.copies.entry(step).or_default();
-            for sighting in sightings.into_iter().take(times) {
+            for (sighting, kind) in sightings.into_iter().zip(kinds) {
                 copies.push(Copy {
                     at: at.clone(),
-                    kind: Some(sighting.kind),
+                    kind: Some(kind),
                     octets: sighting.octets,
                 });
             }
@@ -359,42 +453,5 @@ impl Kernel {
         for copies in self.record.copies.values_mut() {
             copies.sort();
         }
-        self.record
     }
-}
-
-/// A frame too short for a mark that lost its tag, or two, on the way to a protocol's socket: it belongs to
-/// the step whose frame, tag aside, it equals.
-fn owner_of_short(
-    seen: &HashMap<(usize, u32), Vec<Sighting>>,
-    sighting: &Sighting,
-) -> Option<usize> {
-    let equals = |whole: &[u8]| {
-        let gone = whole.len().saturating_sub(sighting.octets.len());
-        (gone == 4 || gone == 8)
-            && whole[..12] == sighting.octets[..12]
-            && whole[12 + gone..] == sighting.octets[12..]
-    };
-    let mut steps: Vec<usize> = seen
-        .iter()
-        .filter(|((_, ifindex), _)| *ifindex == sighting.ifindex)
-        .filter(|(_, sightings)| sightings.iter().any(|whole| equals(&whole.octets)))
-        .map(|((step, _), _)| *step)
-        .collect();
-    steps.sort_unstable();
-    steps.pop()
-}
-
-fn run(command: &str) -> io::Result<Answer> {
-    let mut words = command.split_whitespace();
-    let program = words.next().unwrap_or_default();
-    let output = Command::new(program)
-        .args(words)
-        .stdin(Stdio::null())
-        .output()?;
-    Ok(Answer {
-        status: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
 }

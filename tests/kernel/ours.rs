@@ -71,6 +71,7 @@ impl Ours {
         let reply = self.control.execute(now, net, &self.counters);
         Answer {
             status: i32::from(reply.status),
+            status_is_exact: true,
             stdout: reply.stdout,
             stderr: reply.stderr,
         }
@@ -103,10 +104,11 @@ impl Ours {
             let AttachmentId(_) = id;
             let info = &attachments[id.index()];
             for copy in queue {
+                let left = self.egress.pieces(copy.edit, octets).concat();
                 copies.push(Copy {
                     at: info.name.clone(),
-                    kind: (info.side == Side::Stack).then(|| number(copy.kind)),
-                    octets: self.egress.pieces(copy.edit, octets).concat(),
+                    kind: (info.side == Side::Stack).then(|| up_as(copy.kind, &left)),
+                    octets: left,
                 });
             }
         }
@@ -117,6 +119,18 @@ impl Ours {
         }
         copies
     }
+}
+
+/// A frame that no VLAN device took is for somebody else.
+fn up_as(kind: PacketType, octets: &[u8]) -> u8 {
+    let mut rest = &octets[12..];
+    while let [0x81, 0x00, high, low, behind @ ..] | [0x88, 0xa8, high, low, behind @ ..] = rest {
+        if (u16::from(*high) << 8 | u16::from(*low)) & 0xfff != 0 {
+            return number(PacketType::OtherHost);
+        }
+        rest = behind;
+    }
+    number(kind)
 }
 
 const fn number(kind: PacketType) -> u8 {

@@ -5,12 +5,15 @@ use std::fmt::Write;
 use crate::cases;
 use crate::scenario::Scenario;
 
-/// Returns scenario number `number` of a seed, with about `frames` frames.
-pub(crate) fn scenario(seed: u64, number: u64, frames: usize) -> Scenario {
+/// How many frames a scenario has at least.
+pub(crate) const FRAMES: usize = 150;
+
+/// Returns scenario number `number` of a seed.
+pub(crate) fn scenario(seed: u64, number: u64) -> Scenario {
     let mut dice = Dice::new(seed.wrapping_mul(0x1_0000_0001).wrapping_add(number));
     let world = World::roll(&mut dice);
     let mut text = world.build(&mut dice);
-    for _ in 0..frames {
+    for _ in 0..FRAMES {
         match dice.below(100) {
             0..7 => world.reconfigure(&mut dice, &mut text),
             7 => text.push_str("bridge -j fdb show br br0\n"),

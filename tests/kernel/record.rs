@@ -35,8 +35,10 @@ impl fmt::Debug for Copy {
 /// What a command answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// Exit status.
+    /// Exit status; 1 for any failure if it is not exact.
     pub(crate) status: i32,
+    /// Whether the status is the one that a shell would see.
+    pub(crate) status_is_exact: bool,
     /// Standard output.
     pub(crate) stdout: String,
     /// Standard error.

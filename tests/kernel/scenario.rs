@@ -88,12 +88,6 @@ impl Scenario {
         lines.drain(steps);
         Self::new(self.name.clone(), &lines.join("\n"))
     }
-
-    /// Returns how many steps are frames.
-    pub(crate) fn frames(&self) -> usize {
-        let is_frame = |step: &&Step| matches!(step, Step::Frame { .. });
-        self.steps.iter().filter(is_frame).count()
-    }
 }
 
 impl fmt::Display for Scenario {
