@@ -1,17 +1,26 @@
-//! Octets to values and back: addresses, the Ethernet header, VLAN tags, BPDUs, IGMP and MLD.
+//! Octets to values and back: addresses, the Ethernet header, VLAN tags, BPDUs, IGMP and MLD, and what
+//! guards read: ARP, neighbour discovery, IPv4 and DHCP.
 //!
 //! Contract: no state, no I/O, no allocation. A view is checked once, when it is made; after that
 //! no accessor can panic, whatever the octets are.
 
+mod arp;
 mod bpdu;
+mod dhcp;
 mod ethernet;
 pub mod igmp;
 mod mac;
 pub mod membership;
 pub mod mld;
+mod ndisc;
+mod network;
 mod vlan;
 
+pub use arp::{Arp, ETHER_ARP, ETHER_RARP};
 pub use bpdu::{BPDU_TICK, Bpdu, BpduError, BridgeId, Config, MAX_BPDU_FRAME, Pdu, PortId};
+pub use dhcp::{DHCP_CLIENT, DHCP_SERVER, Dhcp, DhcpError, DhcpKind};
 pub use ethernet::{ETHERNET_HEADER, Ethernet, Runt};
 pub use mac::{MacAddr, MacAddrError};
+pub use ndisc::{Neighbour, NeighbourKind};
+pub use network::{ETHER_IPV4, ETHER_IPV6, Ipv4, innermost};
 pub use vlan::{TAG_LEN, Tag, TagType, Vid, is_tag_type};
