@@ -12,6 +12,7 @@
 pub mod bridge;
 pub mod counters;
 pub mod fdb;
+pub mod guard;
 pub mod path;
 pub mod plan;
 mod transit;
