@@ -83,6 +83,7 @@
 pub mod attach;
 pub mod cli;
 pub mod control;
+pub mod guard;
 pub mod iproute;
 pub mod live;
 pub mod netdev;

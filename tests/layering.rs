@@ -11,11 +11,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("switch", &["time", "wire"]),
     ("stp", &["switch", "time", "wire"]),
-    ("netdev", &["stp", "switch", "time", "wire"]),
+    ("guard", &["switch", "time", "wire"]),
+    ("netdev", &["guard", "stp", "switch", "time", "wire"]),
     ("iproute", &["netdev", "switch", "time", "wire"]),
     (
         "control",
-        &["iproute", "netdev", "stp", "switch", "time", "wire"],
+        &[
+            "guard", "iproute", "netdev", "stp", "switch", "time", "wire",
+        ],
     ),
     ("sys", &["wire"]),
     ("attach", &["sys", "switch", "time", "wire"]),
@@ -41,7 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Modules without clock, files, threads, sockets or processes.
 const PURE: &[&str] = &[
-    "time", "wire", "switch", "stp", "netdev", "iproute", "control",
+    "time", "wire", "switch", "stp", "guard", "netdev", "iproute", "control",
 ];
 
 const IMPURE_WORDS: &[&str] = &[

@@ -18,7 +18,7 @@ pub const BURST: Duration = Duration::from_millis(50);
 /// Ticks of a meter's clock in a second.
 const TICKS_PER_SECOND: u64 = 64_000_000_000;
 
-const BURST_TICKS: u64 = BURST.as_nanos() as u64 * 64;
+const BURST_TICKS: u64 = BURST.subsec_nanos() as u64 * 64;
 
 /// One token bucket.
 #[derive(Debug)]
