@@ -7,5 +7,6 @@ pub mod command;
 mod fault;
 mod lex;
 mod parse;
+mod protocol;
 pub mod script;
 pub mod show;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::args::{
     Args, Family, Keywords, Match, fault, ifname_word, ip_word, keyword, number, prefix_word,
 };
-use super::link;
+use super::filter;
 use crate::iproute::command::{Addr, AddrFlush, Format, LinkFilter, Verb};
 use crate::iproute::fault::Fault;
 use crate::iproute::lex::Word;
@@ -87,7 +87,7 @@ fn show(
     family: Option<(Family, &Word)>,
     format: Format,
 ) -> Result<LinkFilter, Fault> {
-    let mut filter = link::filter(args)?;
+    let mut filter = filter::filter(args)?;
     filter.ipv4 = ipv4(family)?;
     if let Some((Family::V6, word)) = family
         && filter.dev.is_none()

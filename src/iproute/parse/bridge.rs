@@ -1,7 +1,7 @@
-//! The program `bridge`: its links and its FDB (`bridge/link.c`, `bridge/fdb.c`).
+//! The program `bridge`: its objects, of which links and FDB here (`bridge/bridge.c`, `bridge/link.c`, `bridge/fdb.c`).
 
 use super::args::{Args, Keywords, Match, fault, ifname, keyword, mac_word, matches, unknown, vid};
-use super::options;
+use super::{mdb, options, vlan};
 use crate::iproute::command::{
     FdbFilter, FdbFlush, FdbGet, FdbHow, FdbShowState, FdbSpec, FdbState, LinkFilter, Verb,
 };
@@ -11,23 +11,40 @@ use crate::wire::MacAddr;
 
 use Match::{Exact, Prefix};
 
-/// Objects of `bridge`, in its order.
+#[derive(Clone, Copy, Debug)]
+enum Object {
+    Link,
+    Fdb,
+    Mdb,
+    Vlan,
+    Unsupported,
+}
+
+/// In the order of `cmds` of `bridge/bridge.c`.
+const OBJECTS: &Keywords<Object> = &[
+    ("link", Prefix, Object::Link),
+    ("fdb", Prefix, Object::Fdb),
+    ("mdb", Prefix, Object::Mdb),
+    ("vlan", Prefix, Object::Vlan),
+    ("vni", Prefix, Object::Unsupported),
+    ("mst", Prefix, Object::Unsupported),
+    ("monitor", Prefix, Object::Unsupported),
+    ("help", Prefix, Object::Unsupported),
+];
+
+/// Reads what follows `bridge` and its options.
 pub(super) fn parse(args: &mut Args<'_>) -> Result<Verb, Fault> {
-    let word = args.value("link or fdb")?;
-    if matches(&word.text, "link") {
-        link(args)
-    } else if matches(&word.text, "fdb") {
-        fdb(args)
-    } else {
-        let message = if ["mdb", "vlan", "vni", "mst", "monitor", "help"]
-            .iter()
-            .any(|object| matches(&word.text, object))
-        {
-            "not modelled yet"
-        } else {
-            "not an object of \"bridge\""
-        };
-        Err(fault(word, message).expect_one_of(["link", "fdb"].into_iter()))
+    let known = ["link", "fdb", "mdb", "vlan"];
+    let word = args.value("link, fdb, mdb or vlan")?;
+    match keyword(OBJECTS, &word.text) {
+        Some(Object::Link) => link(args),
+        Some(Object::Fdb) => fdb(args),
+        Some(Object::Mdb) => mdb::parse(args),
+        Some(Object::Vlan) => vlan::parse(args),
+        Some(Object::Unsupported) => {
+            Err(fault(word, "not modelled").expect_one_of(known.into_iter()))
+        }
+        None => Err(fault(word, "not an object of \"bridge\"").expect_one_of(known.into_iter())),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The programs `ip` and `bridge`: their options and objects (`ip/ip.c`, `ip/ipnetns.c`, `bridge/bridge.c`).
+//! The programs `ip`, `bridge` and `tapswitch`: their options and objects (`ip/ip.c`, `ip/ipnetns.c`, `bridge/bridge.c`).
 
 use super::args::{Args, Family, Keywords, Match, fault, keyword, nsname, unknown};
-use super::{addr, bridge, link, program};
+use super::{addr, bridge, guard, link, neigh, program, tuntap};
 use crate::iproute::command::{Command, Format, NetCommand, Verb};
 use crate::iproute::fault::Fault;
 use crate::iproute::lex::Word;
@@ -18,6 +18,7 @@ enum Opt {
     Brief,
     Json,
     Pretty,
+    CompressVlans,
     Netns,
     /// Changes how statistics are printed, and nothing else.
     Human,
@@ -73,11 +74,18 @@ const BRIDGE: &Keywords<Opt> = &[
     ("-6", Exact, Opt::Quiet),
     ("-netns", Prefix, Opt::Netns),
     ("-color", Prefix, Opt::Quiet),
-    ("-compressvlans", Prefix, Opt::Quiet),
+    ("-compressvlans", Prefix, Opt::CompressVlans),
     ("-force", Prefix, Opt::Unsupported),
     ("-json", Prefix, Opt::Json),
     ("-pretty", Prefix, Opt::Pretty),
     ("-batch", Prefix, Opt::Unsupported),
+];
+
+/// Of our own program in a script, spelled as the others'.
+const TAPSWITCH: &Keywords<Opt> = &[
+    ("-json", Prefix, Opt::Json),
+    ("-pretty", Prefix, Opt::Pretty),
+    ("-netns", Prefix, Opt::Netns),
 ];
 
 /// The options in front of an object.
@@ -124,6 +132,7 @@ fn options<'a>(
             Some(Opt::Brief) => o.format.brief = true,
             Some(Opt::Json) => o.format.json = true,
             Some(Opt::Pretty) => o.format.pretty = true,
+            Some(Opt::CompressVlans) => o.format.compress_vlans = true,
             Some(Opt::Human) => human = Some(word),
             Some(Opt::Quiet) => {}
             Some(Opt::Is(family)) => o.family = Some((family, word)),
@@ -179,10 +188,18 @@ pub(super) fn bridge(args: &mut Args<'_>, ns: Option<&str>) -> Result<Command, F
     Ok(net(options, verb))
 }
 
+/// Reads what follows `tapswitch`.
+pub(super) fn tapswitch(args: &mut Args<'_>, ns: Option<&str>) -> Result<Command, Fault> {
+    let mut options = options(args, TAPSWITCH, ns)?;
+    let verb = guard::parse(args, &mut options.format.json)?;
+    Ok(net(options, verb))
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Object {
     Address,
     Link,
+    Neighbour,
     Tuntap,
     Netns,
     /// Layer 3: run for real inside a namespace.
@@ -197,8 +214,8 @@ const OBJECTS: &Keywords<Object> = &[
     ("maddress", Prefix, Object::Stack),
     ("route", Prefix, Object::Stack),
     ("rule", Prefix, Object::Stack),
-    ("neighbor", Prefix, Object::Stack),
-    ("neighbour", Prefix, Object::Stack),
+    ("neighbor", Prefix, Object::Neighbour),
+    ("neighbour", Prefix, Object::Neighbour),
     ("ntable", Prefix, Object::Stack),
     ("ntbl", Prefix, Object::Stack),
     ("link", Prefix, Object::Link),
@@ -231,14 +248,16 @@ const OBJECTS: &Keywords<Object> = &[
 /// Reads what follows `ip`.
 pub(super) fn ip(args: &mut Args<'_>, ns: Option<&str>, depth: usize) -> Result<Command, Fault> {
     let options = options(args, IP, ns)?;
-    let known = "link, address, netns or tuntap";
+    let known = "link, address, neighbour, netns or tuntap";
     let word = args.value(known)?;
     let verb = match keyword(OBJECTS, &word.text) {
         Some(Object::Address) => addr::parse(args, options.family, options.format)?,
         Some(Object::Link) => link::parse(args)?,
-        Some(Object::Tuntap) => link::tuntap(args)?,
+        Some(Object::Tuntap) => tuntap::parse(args)?,
         Some(Object::Netns) => return netns(args, options, depth),
-        Some(Object::Stack) => {
+        // A host's neighbours are its own stack's; a bridge answers from those of the script's namespace.
+        Some(Object::Neighbour) if options.ns.is_none() => neigh::parse(args, options.family)?,
+        Some(Object::Stack | Object::Neighbour) => {
             let Some(ns) = options.ns else {
                 return Err(
                     fault(word, "the script's own namespace has no layer 3 here").expect(format!(
@@ -256,7 +275,7 @@ pub(super) fn ip(args: &mut Args<'_>, ns: Option<&str>, depth: usize) -> Result<
         Some(Object::Unsupported) => return Err(fault(word, "not modelled").expect(known)),
         None => {
             return Err(fault(word, "not an object of \"ip\"")
-                .expect_one_of(["link", "address", "netns", "tuntap"].into_iter()));
+                .expect_one_of(["link", "address", "neighbour", "netns", "tuntap"].into_iter()));
         }
     };
     Ok(net(options, verb))

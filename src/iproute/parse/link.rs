@@ -1,10 +1,9 @@
-//! `ip link` (`iplink.c`, `link_veth.c`) and the filters of the show commands (`ipaddress.c`).
+//! `ip link` (`ip/iplink.c`, `ip/link_veth.c`).
 
 use super::args::{
-    Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, matches, nsname, number,
-    strict_on_off,
+    Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, nsname, number, strict_on_off,
 };
-use super::options;
+use super::{filter, options, vlan};
 use crate::iproute::command::{
     LinkAdd, LinkAddKind, LinkCommon, LinkFilter, LinkSet, LinkSetKind, Verb,
 };
@@ -48,7 +47,7 @@ pub(super) fn parse(args: &mut Args<'_>) -> Result<Verb, Fault> {
         Some(Action::Add) => add(args),
         Some(Action::Set) => set(args),
         Some(Action::Delete) => delete(args),
-        Some(Action::Show) => Ok(Verb::LinkShow(filter(args)?)),
+        Some(Action::Show) => Ok(Verb::LinkShow(filter::filter(args)?)),
         Some(Action::Unsupported) => {
             Err(fault(word, "not part of a topology script").expect("add, set, delete or show"))
         }
@@ -62,6 +61,7 @@ enum Kind {
     Bridge,
     Slave,
     Veth,
+    Vlan,
     Dummy,
 }
 
@@ -70,6 +70,7 @@ const KINDS: &Keywords<Kind> = &[
     ("bridge", Exact, Kind::Bridge),
     ("veth", Exact, Kind::Veth),
     ("dummy", Exact, Kind::Dummy),
+    ("vlan", Exact, Kind::Vlan),
     ("bridge_slave", Exact, Kind::Slave),
 ];
 
@@ -89,8 +90,8 @@ fn kind(word: &Word, allowed: &[Kind]) -> Result<Kind, Fault> {
 struct Common<'a> {
     dev: Option<&'a Word>,
     name: Option<&'a Word>,
-    /// The kind's lower device: (`link`, DEV).
-    link: Option<&'a Word>,
+    /// The kind's lower device: the word `link`, and its name.
+    link: Option<(&'a Word, &'a Word)>,
     options: LinkCommon,
     kind: Option<&'a Word>,
 }
@@ -241,7 +242,7 @@ fn common<'a>(args: &mut Args<'a>) -> Result<Common<'a>, Fault> {
             Key::Link => {
                 let lower = args.value("the name of a netdev")?;
                 ifname_word(lower)?;
-                c.link = Some(word);
+                c.link = Some((word, lower));
             }
             Key::Address => o.address = Some(mac(args)?),
             Key::Broadcast => {
@@ -332,7 +333,7 @@ fn once_int(option: &mut Option<u32>, key: &Word, args: &mut Args<'_>) -> Result
 }
 
 /// Takes a word that must be this one.
-fn fixed(args: &mut Args<'_>, only: &str) -> Result<(), Fault> {
+pub(super) fn fixed(args: &mut Args<'_>, only: &str) -> Result<(), Fault> {
     let expected = format!("\"{only}\", which is how this program behaves");
     let word = args.value(&expected)?;
     if word.text == only {
@@ -355,20 +356,26 @@ fn new_name(c: &Common<'_>) -> Result<Option<String>, Fault> {
 }
 
 fn add(args: &mut Args<'_>) -> Result<Verb, Fault> {
-    let known = [Kind::Bridge, Kind::Veth, Kind::Dummy];
+    let known = [Kind::Bridge, Kind::Veth, Kind::Dummy, Kind::Vlan];
     let c = common(args)?;
     let name = new_name(&c)?;
     let Some(word) = c.kind else {
-        return Err(args.missing("\"type\" and bridge, veth or dummy"));
+        return Err(args.missing("\"type\" and bridge, veth, dummy or vlan"));
     };
     let made = kind(word, &known)?;
-    if let Some(link) = c.link {
+    if let Some((link, _)) = c.link
+        && made != Kind::Vlan
+    {
         return Err(fault(link, format!("a {} has no lower device", word.text))
             .expect("another option of \"ip link add\""));
     }
     let kind = match made {
         Kind::Bridge => LinkAddKind::Bridge(options::bridge(args)?),
         Kind::Veth => veth(args)?,
+        Kind::Vlan => LinkAddKind::Vlan {
+            lower: c.link.map(|(_, lower)| lower.text.clone()),
+            options: vlan::device(args)?,
+        },
         Kind::Dummy | Kind::Slave => {
             args.finish("a dummy has no options; general ones go before \"type\"")?;
             LinkAddKind::Dummy
@@ -398,7 +405,7 @@ fn veth(args: &mut Args<'_>) -> Result<LinkAddKind, Fault> {
     }
     let c = common(args)?;
     let peer = new_name(&c)?;
-    if let Some(link) = c.link {
+    if let Some((link, _)) = c.link {
         return Err(fault(link, "a veth has no lower device").expect("another option of the peer"));
     }
     if let Some(kind) = c.kind {
@@ -417,7 +424,7 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
     let Some(dev) = c.dev else {
         return Err(args.missing("the name of a netdev"));
     };
-    if let Some(link) = c.link {
+    if let Some((link, _)) = c.link {
         return Err(
             fault(link, "the lower device of a netdev cannot be changed")
                 .expect("another option of \"ip link set\""),
@@ -425,10 +432,11 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
     }
     let kind = match c
         .kind
-        .map(|word| kind(word, &[Kind::Bridge, Kind::Slave]))
+        .map(|word| kind(word, &[Kind::Bridge, Kind::Slave, Kind::Vlan]))
         .transpose()?
     {
         Some(Kind::Bridge) => Some(LinkSetKind::Bridge(options::bridge(args)?)),
+        Some(Kind::Vlan) => Some(LinkSetKind::Vlan(vlan::device(args)?)),
         Some(_) => Some(LinkSetKind::Port(options::slave(args)?)),
         None => None,
     };
@@ -450,7 +458,7 @@ fn delete(args: &mut Args<'_>) -> Result<Verb, Fault> {
         return Err(args.missing("the name of a netdev"));
     };
     if let Some(word) = c.kind {
-        kind(word, &[Kind::Bridge, Kind::Veth, Kind::Dummy])?;
+        kind(word, &[Kind::Bridge, Kind::Veth, Kind::Dummy, Kind::Vlan])?;
         args.finish("nothing follows the kind here")?;
     }
     if c.options != LinkCommon::default()
@@ -465,149 +473,4 @@ fn delete(args: &mut Args<'_>) -> Result<Verb, Fault> {
         .expect("[dev] NAME [type KIND]"));
     }
     Ok(Verb::LinkDel(dev.text.clone()))
-}
-
-#[derive(Clone, Copy, Debug)]
-enum FilterKey {
-    Up,
-    Dev,
-    Master,
-    Nomaster,
-    Type,
-    Group,
-    Unsupported,
-}
-
-/// Of `ipaddr_list_flush_or_save`, in its order.
-const FILTERS: &Keywords<FilterKey> = &[
-    ("to", Exact, FilterKey::Unsupported),
-    ("scope", Exact, FilterKey::Unsupported),
-    ("up", Exact, FilterKey::Up),
-    ("label", Exact, FilterKey::Unsupported),
-    ("group", Exact, FilterKey::Group),
-    ("master", Exact, FilterKey::Master),
-    ("vrf", Exact, FilterKey::Unsupported),
-    ("nomaster", Exact, FilterKey::Nomaster),
-    ("type", Exact, FilterKey::Type),
-    ("dev", Exact, FilterKey::Dev),
-    ("permanent", Exact, FilterKey::Unsupported),
-    ("dynamic", Exact, FilterKey::Unsupported),
-    ("secondary", Exact, FilterKey::Unsupported),
-    ("primary", Exact, FilterKey::Unsupported),
-    ("tentative", Exact, FilterKey::Unsupported),
-    ("deprecated", Exact, FilterKey::Unsupported),
-];
-
-/// Reads the filters of `ip link show` and `ip addr show`.
-pub(super) fn filter(args: &mut Args<'_>) -> Result<LinkFilter, Fault> {
-    let mut filter = LinkFilter::default();
-    while let Some(word) = args.take() {
-        match keyword(FILTERS, &word.text) {
-            Some(FilterKey::Up) => filter.up = true,
-            Some(FilterKey::Master) => {
-                filter.master = Some(ifname(args)?);
-                filter.no_master = false;
-            }
-            Some(FilterKey::Nomaster) => {
-                filter.master = None;
-                filter.no_master = true;
-            }
-            Some(FilterKey::Type) => {
-                filter.kind = Some(args.value("the kind of a netdev")?.text.clone())
-            }
-            Some(FilterKey::Group) => fixed(args, "default")?,
-            Some(FilterKey::Unsupported) => {
-                return Err(fault(word, "not a filter known here")
-                    .expect("up, master, nomaster, type or the name of a netdev"));
-            }
-            Some(FilterKey::Dev) | None => {
-                let name = if word.text == "dev" {
-                    args.value("the name of a netdev")?
-                } else {
-                    word
-                };
-                if let Some(dev) = &filter.dev {
-                    return Err(fault(
-                        name,
-                        format!("neither a filter nor the netdev, which is already \"{dev}\""),
-                    )
-                    .expect("up, master, nomaster, type or the end of the command"));
-                }
-                filter.dev = Some(ifname_word(name)?);
-            }
-        }
-    }
-    Ok(filter)
-}
-
-/// Reads what follows `ip tuntap` (`iptuntap.c`).
-pub(super) fn tuntap(args: &mut Args<'_>) -> Result<Verb, Fault> {
-    let Some(word) = args.take() else {
-        return Ok(Verb::TuntapShow);
-    };
-    if matches(&word.text, "add") {
-        Ok(Verb::TuntapAdd(tap(args)?))
-    } else if matches(&word.text, "delete") {
-        Ok(Verb::TuntapDel(tap(args)?))
-    } else if ["show", "lst", "list"]
-        .iter()
-        .any(|show| matches(&word.text, show))
-    {
-        args.finish("\"ip tuntap show\" has no filter")?;
-        Ok(Verb::TuntapShow)
-    } else {
-        Err(fault(word, "not a command of \"ip tuntap\" known here")
-            .expect_one_of(["add", "delete", "show"].into_iter()))
-    }
-}
-
-/// `parse_args` of `iptuntap.c`.
-fn tap(args: &mut Args<'_>) -> Result<String, Fault> {
-    let mut name: Option<&Word> = None;
-    let mut mode = false;
-    while let Some(word) = args.take() {
-        let text = word.text.as_str();
-        if matches(text, "mode") {
-            let expected = "\"tap\"";
-            let word = args.value(expected)?;
-            if !matches(&word.text, "tap") || matches(&word.text, "tun") {
-                return Err(fault(word, "a TUN device carries no frames").expect(expected));
-            }
-            mode = true;
-        } else if matches(text, "user") || matches(text, "group") {
-            // Who may open the device matters to the kernel only.
-            args.value("a user or group")?;
-        } else if matches(text, "pi") {
-            return Err(fault(
-                word,
-                "a packet information header before each frame is not modelled",
-            )
-            .expect("another option of \"ip tuntap\""));
-        } else if matches(text, "one_queue")
-            || matches(text, "vnet_hdr")
-            || matches(text, "multi_queue")
-        {
-            // How a program reads the device changes nothing of what goes through it.
-        } else {
-            let keyword = matches(text, "dev") || matches(text, "name");
-            let word = if keyword {
-                args.value("the name of a netdev")?
-            } else {
-                word
-            };
-            ifname_word(word)?;
-            if let Some(name) = name {
-                return Err(fault(word, format!("neither an option of \"ip tuntap\" nor its netdev, which is already \"{}\"", name.text))
-                    .expect_one_of(["mode", "user", "group", "one_queue", "vnet_hdr", "multi_queue"].into_iter()));
-            }
-            name = Some(word);
-        }
-    }
-    let Some(name) = name else {
-        return Err(args.missing("the name of a netdev"));
-    };
-    if !mode {
-        return Err(args.missing("\"mode tap\""));
-    }
-    Ok(name.text.clone())
 }

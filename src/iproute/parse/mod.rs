@@ -8,9 +8,15 @@
 mod addr;
 mod args;
 mod bridge;
+mod filter;
+mod guard;
 mod ip;
 mod link;
+mod mdb;
+mod neigh;
 mod options;
+mod tuntap;
+mod vlan;
 
 use std::time::Duration;
 
@@ -64,8 +70,19 @@ const SHELL_WORDS: [(&[&str], &str, &str); 6] = [
 ];
 
 /// Programs that a command can begin with.
-const PROGRAMS: [&str; 11] = [
-    "ip", "bridge", "sleep", "set", "echo", "true", "false", "exit", "sudo", "modprobe", "sysctl",
+const PROGRAMS: [&str; 12] = [
+    "ip",
+    "bridge",
+    "tapswitch",
+    "sleep",
+    "set",
+    "echo",
+    "true",
+    "false",
+    "exit",
+    "sudo",
+    "modprobe",
+    "sysctl",
 ];
 
 /// Reads one simple command. `end` is where a missing word would stand.
@@ -122,6 +139,7 @@ fn program(
     match (program_name(&first.text), ns) {
         ("ip", ns) => ip::ip(&mut args, ns, depth),
         ("bridge", ns) => ip::bridge(&mut args, ns),
+        ("tapswitch", ns) => ip::tapswitch(&mut args, ns),
         (_, Some(ns)) => Ok(Command::Exec(
             ns.to_owned(),
             words.iter().map(|word| word.text.clone()).collect(),

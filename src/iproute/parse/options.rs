@@ -253,7 +253,7 @@ fn only_switch(args: &mut Args<'_>, value: bool, why: &str) -> Result<(), Fault>
 }
 
 /// Says that a word is no option of this kind of thing.
-fn unknown_option<K>(table: &Keywords<K>, word: &Word, of: &str) -> Fault {
+pub(super) fn unknown_option<K>(table: &Keywords<K>, word: &Word, of: &str) -> Fault {
     let general = [
         "up",
         "down",
@@ -409,7 +409,8 @@ pub(super) fn bridge_link_set(args: &mut Args<'_>) -> Result<(String, PortOption
     while let Some(word) = args.take() {
         match keyword(BRIDGE_LINK, &word.text) {
             Some(Port::Dev) => dev = Some(ifname(args)?),
-            Some(Port::State) => options.state = Some(state(args)?),
+            // `__s8`: a larger number never reaches the kernel as written.
+            Some(Port::State) => options.state = Some(port_state(args, 127)?),
             Some(Port::Priority) => {
                 let word = args.value("a decimal number from 0 to 32767")?;
                 options.priority = u16::try_from(decimal(word, 0, 32767)?).ok();
@@ -454,16 +455,15 @@ pub(super) fn bridge_link_set(args: &mut Args<'_>) -> Result<(String, PortOption
     }
 }
 
-/// `state` of `bridge link set`: a decimal number or a name.
-fn state(args: &mut Args<'_>) -> Result<u8, Fault> {
+/// `state` of `bridge link set` and `bridge vlan set`: a decimal number or a name.
+pub(super) fn port_state(args: &mut Args<'_>, max: u8) -> Result<u8, Fault> {
     let expected = "disabled, listening, learning, forwarding, blocking or a number";
     let word = args.value(expected)?;
     if let Some(number) = STATES.iter().position(|name| *name == word.text) {
         return Ok(u8::try_from(number).unwrap_or(u8::MAX));
     }
     if word.text.starts_with(|c: char| c.is_ascii_digit()) {
-        // `__s8`: a larger number never reaches the kernel as written.
-        return Ok(u8::try_from(decimal(word, 0, 127)?).unwrap_or(127));
+        return Ok(u8::try_from(decimal(word, 0, max.into())?).unwrap_or(max));
     }
     Err(fault(word, "not a state of a bridge port").expect_one_of(STATES.iter().copied()))
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::iproute::command::NetCommand;
 
+mod bridge;
 mod errors;
 mod flow;
 mod spellings;
@@ -127,8 +128,9 @@ proptest! {
     }
 
     #[test]
-    fn no_mutation_panics(row in 0..spellings::SAME.len(), at in 0usize..80, with in "[ -~\\n\\\\\\r\u{e4}]{0,3}") {
-        let mut text: Vec<char> = spellings::SAME[row].join("\n").chars().collect();
+    fn no_mutation_panics(row in 0..spellings::SAME.len() + bridge::SAME.len(), at in 0usize..80, with in "[ -~\\n\\\\\\r\u{e4}]{0,3}") {
+        let rows: Vec<_> = spellings::SAME.iter().chain(bridge::SAME).collect();
+        let mut text: Vec<char> = rows[row].join("\n").chars().collect();
         let at = at.min(text.len());
         let end = (at + 2).min(text.len());
         text.splice(at..end, with.chars());

@@ -1,6 +1,6 @@
 //! Spellings: which mean the same, and which iproute2 6.1 itself takes or refuses.
 
-use super::{net, one, parse};
+use super::{bridge, net, one, parse};
 use crate::iproute::command::{Command, FdbState, LinkAddKind, Verb};
 
 /// Each row: spellings that iproute2 6.1 takes for the same command.
@@ -372,7 +372,7 @@ pub(super) const SAME: &[&[&str]] = &[
 #[test]
 fn spellings_mean_the_same() {
     let mut spellings = 0;
-    for row in SAME {
+    for row in SAME.iter().chain(bridge::SAME) {
         let first = one(row[0]);
         for spelling in *row {
             assert_eq!(one(spelling), first, "{spelling}");
