@@ -1,5 +1,6 @@
 //! Namespaces and netdevs: `ip netns`, `ip link`, `ip tuntap`.
 
+use super::bridge::validate;
 use super::{Apply, Done, Failure, pending};
 use crate::iproute::command::{
     BridgeOptions, LinkAdd, LinkAddKind, LinkCommon, LinkSet, LinkSetKind, PortOptions,
@@ -42,6 +43,9 @@ impl Apply<'_> {
         };
         check_txqlen(common)?;
         peer_common.map_or(Ok(()), check_txqlen)?;
+        if let LinkAddKind::Bridge(options) = &link.kind {
+            validate(options)?;
+        }
         // Before the kernel makes anything it looks the name up where the command runs, even if the
         // netdev is to be made elsewhere.
         if let Some(name) = &link.name
@@ -132,6 +136,7 @@ impl Apply<'_> {
         check_txqlen(common)?;
         let noted = match kind {
             Some(Ok(options)) => {
+                validate(options)?;
                 if self.network.netdev(id).bridge().is_none()
                     && *options != BridgeOptions::default()
                 {
