@@ -137,7 +137,7 @@ pub fn bridge(ports: u16) -> Plan {
         fdb: Arc::new(Fdb::with_seed(1)),
         hold: Duration::from_secs(300),
         promiscuous: false,
-        stp: false,
+        bpdu: None,
         group_fwd_mask: 0,
         no_linklocal_learn: false,
         vlans: None,

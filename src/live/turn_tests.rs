@@ -101,7 +101,7 @@ impl Bench {
             fdb: Arc::new(Fdb::with_seed(1)),
             hold: Duration::from_secs(300),
             promiscuous: false,
-            stp: false,
+            bpdu: None,
             group_fwd_mask: 0,
             no_linklocal_learn: false,
             vlans: None,
@@ -220,7 +220,7 @@ fn a_vanished_attachment_is_told_once_a_batch_and_stops_nothing() {
 fn a_frame_for_control_is_copied_out() {
     let mut bench = Bench::new(8);
     let mut plan = Plan::clone(&bench.wiring.plan);
-    plan.bridges[0].stp = true;
+    plan.bridges[0].bpdu = Some(0);
     bench.wiring.plan = Arc::new(plan);
     let bpdu = frame(MacAddr::new([0x01, 0x80, 0xc2, 0, 0, 0]), station(1));
     bench.far(1).send([&bpdu, &[]]).unwrap();

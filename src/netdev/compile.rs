@@ -76,7 +76,11 @@ impl Network {
             fdb: Arc::clone(&bridge.fdb),
             hold: bridge.hold(),
             promiscuous: netdev.promiscuity > 0,
-            stp: bridge.tree.stp(),
+            bpdu: bridge
+                .tree
+                .stp()
+                .then(|| bridge.tree.group_address().reserved())
+                .flatten(),
             group_fwd_mask: bridge.group_fwd_mask | bridge.required_fwd_mask(),
             no_linklocal_learn: bridge.no_linklocal_learn,
             vlans: bridge.vlans.compile(),

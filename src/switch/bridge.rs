@@ -125,13 +125,14 @@ fn reserved(bridge: &PlanBridge, port: &PlanPort, destination: MacAddr) -> Reser
         return Reserved::No;
     };
     let passes = (bridge.group_fwd_mask | port.group_fwd_mask) & (1 << last) != 0;
+    let trap = bridge.bpdu == Some(last);
     match last {
-        0x00 if bridge.stp && !passes => Reserved::Ours { trap: true },
+        0x00 if bridge.bpdu.is_some() && !passes => Reserved::Ours { trap },
         // Without spanning tree BPDUs are forwarded, so that others can still find the loop.
         0x00 => Reserved::No,
         0x01 => Reserved::Pause,
         _ if passes => Reserved::No,
-        _ => Reserved::Ours { trap: false },
+        _ => Reserved::Ours { trap },
     }
 }
 

@@ -140,7 +140,7 @@ impl Bench {
             fdb: Arc::new(fdb),
             hold: Duration::from_secs(300),
             promiscuous: false,
-            stp: false,
+            bpdu: None,
             group_fwd_mask: 0,
             no_linklocal_learn: false,
             vlans: None,
@@ -483,7 +483,7 @@ fn reserved_addresses_exhaustively() {
         for stp in [false, true] {
             for (bridge_mask, port_mask) in [(0, 0), (0xfff8, 0), (0, 0xfffd), (0xfff8, 0xfffd)] {
                 let mut b = Bench::new(2);
-                b.bridge().stp = stp;
+                b.bridge().bpdu = stp.then_some(0);
                 b.bridge().group_fwd_mask = bridge_mask;
                 b.port(1).group_fwd_mask = port_mask;
                 let passes = (bridge_mask | port_mask) & (1 << last) != 0;
@@ -517,7 +517,7 @@ fn reserved_addresses_exhaustively() {
 #[test]
 fn a_bpdu_is_trapped_and_counted_as_such() {
     let mut b = Bench::new(2);
-    b.bridge().stp = true;
+    b.bridge().bpdu = Some(0);
     let (verdict, copies) = b.send(wire(1), &frame(MacAddr::BRIDGE_GROUP, station(1), 60));
     assert_eq!(
         (verdict, copies),
@@ -537,6 +537,19 @@ fn a_bpdu_is_trapped_and_counted_as_such() {
         }]
     );
     assert_eq!(b.counters.attachments[wire(1).index()].trapped, 1);
+}
+
+#[test]
+fn a_providers_bpdus_are_trapped_and_its_customers_pass() {
+    let mut b = Bench::new(2);
+    b.bridge().bpdu = Some(8);
+    b.bridge().group_fwd_mask = 1;
+    let verdicts = [0, 7, 8].map(|last| {
+        let octets = frame(reserved_address(last), station(1), 60);
+        b.send(wire(1), &octets).0
+    });
+    use Verdict::{Forwarded, Trapped};
+    assert_eq!(verdicts, [Forwarded, Forwarded, Trapped]);
 }
 
 #[test]
@@ -980,8 +993,8 @@ fn a_dummy_swallows() {
 #[test]
 fn a_netdevs_own_frame_leaves_by_its_wire() {
     let mut b = two_bridges(1);
-    b.bridge().stp = true;
-    b.plan.bridges[1].stp = true;
+    b.bridge().bpdu = Some(0);
+    b.plan.bridges[1].bpdu = Some(0);
     let bpdu = frame(MacAddr::BRIDGE_GROUP, port_mac(1), 52);
     originate(
         &b.plan,

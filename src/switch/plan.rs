@@ -230,8 +230,9 @@ pub struct PlanBridge {
     pub hold: Duration,
     /// Promiscuous: every forwarded unicast frame is also copied to the host port.
     pub promiscuous: bool,
-    /// Spanning tree runs: frames to the Bridge Group Address are BPDUs for us.
-    pub stp: bool,
+    /// While spanning tree runs: the last octet of the reserved address that its BPDUs are sent to, 0x00
+    /// for the Bridge Group Address, 0x08 for that of a provider's bridge.
+    pub bpdu: Option<u8>,
     /// Bridge-wide `group_fwd_mask`: bit X lets 01:80:c2:00:00:0X through (never bits 0 to 2).
     pub group_fwd_mask: u16,
     /// `no_linklocal_learn`: do not learn from reserved addresses that are not forwarded.
