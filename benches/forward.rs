@@ -2,7 +2,9 @@
 //!
 //! Dimensions: unicast hit | miss (unknown destination) | flood (broadcast) × stations × frame size.
 //! A bridge of four ports; sources and destinations are random, so every frame refreshes one station
-//! and looks another up. Then the captures of `fixtures/`, each replayed into one port.
+//! and looks another up. Then the same with VLAN filtering off and on (`forward/vlan`): the same
+//! frames, tagged or not, to ports that take them as they are or the other way (a push, a pop). Then
+//! the captures of `fixtures/`, each replayed into one port.
 //! Unit: frames. Sizes are without FCS: 60 here is 64 on a wire.
 
 #![allow(missing_docs)]
@@ -13,7 +15,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tapswitch::attach::capture::CaptureReader;
 use tapswitch::switch::{AttachmentId, Counters, Egress, Key, Plan, PortNo, forward};
 use tapswitch::time::Instant;
-use tapswitch::wire::MacAddr;
+use tapswitch::wire::{MacAddr, Vid};
 
 #[path = "common/mod.rs"]
 mod common;
@@ -30,15 +32,21 @@ fn port_of(station: u64) -> u16 {
 /// A bridge that knows `stations` stations, spread over its ports.
 fn learned(stations: u64) -> Plan {
     let plan = common::bridge(PORTS);
+    learn(&plan, stations);
+    plan
+}
+
+/// Makes a bridge know `stations` stations, spread over its ports, in the VLAN of port 1.
+fn learn(plan: &Plan, stations: u64) {
     let bridge = &plan.bridges[0];
+    let port_1 = bridge.ports[1].as_ref().expect("there are 4");
     for n in 0..stations {
         let port = PortNo::new(port_of(n)).expect("1 to 4");
         bridge
             .fdb
             .view(Instant::ZERO, bridge.hold)
-            .learn(Key::untagged(station(n)), port);
+            .learn(Key::new(station(n), port_1.pvid), port);
     }
-    plan
 }
 
 /// Frames that arrive at port 1, from stations that are there.
@@ -94,6 +102,49 @@ fn synthetic(c: &mut Criterion) {
     group.finish();
 }
 
+/// What the ports of the bench do with VLAN 10, in which all traffic is.
+#[derive(Clone, Copy)]
+enum Filter {
+    /// VLAN filtering is off.
+    Off,
+    /// All ports are untagged members, or all are tagged ones, as the frames are.
+    Same,
+    /// Port 1 is as the frames are, the others are the other way.
+    Other,
+}
+
+fn vlans(c: &mut Criterion) {
+    let vid = Vid::new(10).expect("below 4095");
+    let mut group = c.benchmark_group("forward/vlan");
+    for stations in [64, 10_000, 1_000_000] {
+        for (kind, tagged) in [("untagged", false), ("tagged", true)] {
+            let mut traffic = traffic("hit", stations, 64);
+            if tagged {
+                traffic.tag(vid);
+            }
+            let frames: Vec<&[u8]> = traffic.iter().collect();
+            for (name, filter) in [
+                ("off", Filter::Off),
+                ("same", Filter::Same),
+                ("other", Filter::Other),
+            ] {
+                let mut plan = common::bridge(PORTS);
+                if !matches!(filter, Filter::Off) {
+                    let flip = matches!(filter, Filter::Other);
+                    common::filter(&mut plan, vid, |port| tagged ^ (flip && port != 1));
+                }
+                learn(&plan, stations);
+                let (mut counters, mut egress) = (Counters::default(), Egress::default());
+                group.throughput(Throughput::Elements(frames.len() as u64));
+                group.bench_function(format!("{kind}/{name}/{stations}"), |b| {
+                    b.iter(|| run(&plan, &frames, &mut counters, &mut egress));
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
 fn captures(c: &mut Criterion) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
     let mut group = c.benchmark_group("forward/capture");
@@ -129,5 +180,5 @@ fn capture(path: &Path) -> Vec<Vec<u8>> {
     frames
 }
 
-criterion_group!(benches, synthetic, captures);
+criterion_group!(benches, synthetic, vlans, captures);
 criterion_main!(benches);

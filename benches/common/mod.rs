@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tapswitch::switch::plan::{FloodSets, PortState};
 use tapswitch::switch::{
-    AttachmentId, Fdb, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortNo,
-    PortSet, Receive, Side, Transmit,
+    AttachmentId, Fdb, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
+    PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
 };
-use tapswitch::wire::MacAddr;
+use tapswitch::wire::{MacAddr, Tag, TagType, Vid};
 
 /// Frames laid out back to back, as a capture in memory is.
 #[derive(Debug)]
@@ -71,6 +71,15 @@ impl Traffic {
         Self { octets, len }
     }
 
+    /// Gives every frame a tag, in place of the first octets behind its addresses.
+    pub fn tag(&mut self, vid: Vid) {
+        let tag = Tag::new(TagType::Dot1Q, vid).octets();
+        for frame in self.octets.chunks_exact_mut(self.len) {
+            frame[12..16].copy_from_slice(&tag);
+            frame[16..18].copy_from_slice(&[8, 0]);
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.octets.len() / self.len
     }
@@ -78,6 +87,29 @@ impl Traffic {
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.octets.chunks_exact(self.len)
     }
+}
+
+/// Switches VLAN filtering on: every port is a member of one VLAN, its PVID, tagged or not.
+pub fn filter(plan: &mut Plan, vid: Vid, tagged: impl Fn(u16) -> bool) {
+    let bridge = &mut plan.bridges[0];
+    let mut vlan = PlanVlan::default();
+    for (port, slot) in (0..).zip(&mut bridge.ports) {
+        let (Some(slot), Some(number)) = (slot, PortNo::new(port)) else {
+            continue;
+        };
+        slot.pvid = Some(vid);
+        vlan.members.insert(number);
+        if !tagged(port) {
+            vlan.untagged.insert(number);
+        }
+    }
+    vlan.ingress = vlan.members;
+    vlan.egress = vlan.members;
+    bridge.vlans = Some(Arc::new(PlanVlans::new(
+        TagType::Dot1Q,
+        None,
+        [(vid, vlan)],
+    )));
 }
 
 /// A bridge of wires: attachment 0 is the bridge's stack, attachment n the wire of port n.

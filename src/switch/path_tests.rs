@@ -1092,3 +1092,6 @@ fn random_frames_keep_the_invariants() {
         }
     });
 }
+
+#[path = "path_tests_vlan.rs"]
+mod vlan;
