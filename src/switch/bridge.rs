@@ -54,13 +54,27 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
     if walk.header.destination == walk.plan.netdevs[bridge.netdev.index()].mac {
         transit.kind = PacketType::Host;
     }
-    let vlan = match &bridge.vlans {
-        None => None,
+    // Two copies of what follows: without VLANs nothing about the frame's tag is asked any more.
+    match &bridge.vlans {
+        None => relay(walk, index, bridge, (number, port), None, transit),
         Some(vlans) => match admit_to_vlan(walk, vlans, number, port, &mut transit) {
-            Ok(vlan) => Some(vlan),
-            Err(reason) => return walk.refuse(reason),
+            Ok(vlan) => relay(walk, index, bridge, (number, port), Some(vlan), transit),
+            Err(reason) => walk.refuse(reason),
         },
-    };
+    }
+}
+
+/// A frame that the bridge has let in: learn, then select.
+#[inline(always)]
+fn relay(
+    walk: &mut Walk<'_>,
+    index: u32,
+    bridge: &PlanBridge,
+    from: (PortNo, &PlanPort),
+    vlan: Vlan<'_>,
+    transit: Transit,
+) {
+    let (number, port) = from;
     let source = key(walk.header.source, vlan);
     if port.locked && !admit(walk, index, bridge, number, port, source) {
         return walk.refuse(DropReason::Locked);
@@ -72,7 +86,7 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
     if port.state == PortState::Learning || learning_only {
         return walk.refuse(DropReason::IngressLearning);
     }
-    select(walk, index, bridge, (number, port), vlan, transit);
+    select(walk, index, bridge, from, vlan, transit);
 }
 
 /// A frame that the bridge's own stack sends. Never learned from, not screened.

@@ -97,9 +97,6 @@ impl Egress {
     #[inline]
     #[must_use]
     pub fn pieces<'a>(&'a self, edit: Edit, frame: &'a [u8]) -> [&'a [u8]; 2] {
-        if edit == Edit::NONE {
-            return [frame, &[]];
-        }
         self.heads.pieces(edit, frame)
     }
 
@@ -304,7 +301,6 @@ impl<'a> Walk<'a> {
     fn run(&mut self, ingress: AttachmentId, index: u32, octets: &'a [u8]) -> Verdict {
         self.frame = index;
         self.octets = octets;
-        self.egress.heads.next_frame();
         (self.copies, self.trapped, self.refused) = (0, false, None);
         self.enter(ingress, octets);
         self.drain();
@@ -373,14 +369,25 @@ impl<'a> Walk<'a> {
 
     /// The handlers of a netdev, in the kernel's order (`__netif_receive_skb_core`).
     #[inline(always)]
-    fn receive(&mut self, id: NetdevId, netdev: &PlanNetdev, mut transit: Transit) {
-        if transit.tag.is_none()
-            && is_tag_type(self.header.ether_type)
-            && self.untag(&mut transit).is_err()
-        {
+    fn receive(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
+        if transit.tag.is_none() && is_tag_type(self.header.ether_type) {
+            return self.receive_tagged(id, netdev, transit);
+        }
+        self.handle(netdev, transit);
+    }
+
+    /// [`Self::receive`] for a frame with a tag among its octets, which goes aside (`skb_vlan_untag`).
+    #[inline(never)]
+    fn receive_tagged(&mut self, id: NetdevId, netdev: &PlanNetdev, mut transit: Transit) {
+        if self.untag(&mut transit).is_err() {
             self.counters.netdevs[id.index()].rx_dropped += 1;
             return self.refuse(DropReason::TruncatedTag);
         }
+        self.handle(netdev, transit);
+    }
+
+    #[inline(always)]
+    fn handle(&mut self, netdev: &PlanNetdev, transit: Transit) {
         match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
             Receive::Stack => self.leave(netdev.stack, transit.kind, &transit),
@@ -496,7 +503,7 @@ impl<'a> Walk<'a> {
 
     #[inline(always)]
     fn leave(&mut self, attachment: AttachmentId, kind: PacketType, transit: &Transit) {
-        let edit = self.egress.heads.edit(transit, self.octets);
+        let edit = self.egress.heads.edit(transit, self.frame, self.octets);
         let queue = &mut self.egress.queues[attachment.index()];
         if queue.is_empty() {
             self.egress.touched.push(attachment);
@@ -521,7 +528,7 @@ impl<'a> Walk<'a> {
         vid: Option<Vid>,
         transit: &Transit,
     ) {
-        let edit = self.egress.heads.edit(transit, self.octets);
+        let edit = self.egress.heads.edit(transit, self.frame, self.octets);
         self.egress.traps.push(Trap {
             frame: self.frame,
             netdev: port,

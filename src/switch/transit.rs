@@ -52,20 +52,14 @@ impl Head {
     const OWN: Self = Self { start: 0, len: 0 };
 }
 
-/// How the octets of a copy that left differ from those of the frame: a head, then the frame from
-/// some octet on. [`Egress::pieces`](super::Egress::pieces) reads it.
+/// How the octets of a copy that left differ from those of the frame, as a number in its batch.
+/// [`Egress::pieces`](super::Egress::pieces) reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Edit {
-    head: Head,
-    skip: u32,
-}
+pub struct Edit(u32);
 
 impl Edit {
     /// Not at all.
-    pub const NONE: Self = Self {
-        head: Head::OWN,
-        skip: 0,
-    };
+    pub const NONE: Self = Self(0);
 }
 
 impl Transit {
@@ -97,30 +91,29 @@ impl Transit {
 #[derive(Debug, Default)]
 pub(super) struct Heads {
     octets: Vec<u8>,
-    /// What was written last and for what: the copies of a flood share one head.
-    last: Option<(Transit, Edit)>,
+    /// By [`Edit`], which counts from 1: the head, and where the rest of the frame begins.
+    edits: Vec<(Head, u32)>,
+    /// For which frame and what the last of them was made: the copies of a flood share one.
+    last: Option<(u32, Transit)>,
 }
 
 impl Heads {
     pub(super) fn clear(&mut self) {
         self.octets.clear();
+        self.edits.clear();
         self.last = None;
-    }
-
-    /// Forgets what was written last: another frame begins.
-    #[inline(always)]
-    pub(super) fn next_frame(&mut self) {
-        if self.last.is_some() {
-            self.last = None;
-        }
     }
 
     /// Returns the octets of a copy in two pieces.
     pub(super) fn pieces<'a>(&'a self, edit: Edit, frame: &'a [u8]) -> [&'a [u8]; 2] {
-        [
-            self.get(edit.head),
-            frame.get(edit.skip as usize..).unwrap_or_default(),
-        ]
+        let Some((head, skip)) = self.edits.get((edit.0 as usize).wrapping_sub(1)) else {
+            return [&[], frame];
+        };
+        let head = match *head {
+            Head::OWN => frame.get(..ADDRESSES).unwrap_or_default(),
+            head => self.get(head),
+        };
+        [head, frame.get(*skip as usize..).unwrap_or_default()]
     }
 
     /// Returns the length of a copy, without the tag aside.
@@ -226,9 +219,10 @@ impl Heads {
         transit.skip = frame.len() as u32;
     }
 
-    /// Returns how the octets of a copy, with the tag aside back in its place, differ from the frame's.
+    /// Returns how the octets of a copy, with the tag aside back in its place, differ from the frame's,
+    /// which is the `number`th of its batch.
     #[inline(always)]
-    pub(super) fn edit(&mut self, transit: &Transit, frame: &[u8]) -> Edit {
+    pub(super) fn edit(&mut self, transit: &Transit, number: u32, frame: &[u8]) -> Edit {
         match transit.tag {
             None if transit.untouched() => Edit::NONE,
             Some(tag)
@@ -238,32 +232,26 @@ impl Heads {
             {
                 Edit::NONE
             }
-            _ => self.edit_again(transit, frame),
+            _ => self.write(transit, number, frame),
         }
     }
 
     #[inline(never)]
-    fn edit_again(&mut self, transit: &Transit, frame: &[u8]) -> Edit {
-        if let Some((_, edit)) = self.last.filter(|(last, _)| {
-            (last.tag, last.head, last.skip) == (transit.tag, transit.head, transit.skip)
-        }) {
-            return edit;
+    fn write(&mut self, transit: &Transit, number: u32, frame: &[u8]) -> Edit {
+        let same = |(for_frame, last): (u32, Transit)| {
+            for_frame == number
+                && (last.tag, last.head, last.skip) == (transit.tag, transit.head, transit.skip)
+        };
+        if self.last.is_some_and(same) {
+            return Edit(self.edits.len() as u32);
         }
-        let head = match (transit.tag, transit.head) {
-            (Some(tag), head) => self.with_tag(head, tag, frame),
-            (None, Head::OWN) => {
-                let start = self.octets.len();
-                self.octets.extend_from_slice(&frame[..ADDRESSES]);
-                self.since(start)
-            }
-            (None, head) => head,
+        let head = match transit.tag {
+            Some(tag) => self.with_tag(transit.head, tag, frame),
+            None => transit.head,
         };
-        let edit = Edit {
-            head,
-            skip: transit.skip,
-        };
-        self.last = Some((*transit, edit));
-        edit
+        self.edits.push((head, transit.skip));
+        self.last = Some((number, *transit));
+        Edit(self.edits.len() as u32)
     }
 
     /// Writes a head again with a tag behind the addresses.
@@ -271,8 +259,10 @@ impl Heads {
         let start = self.octets.len();
         match head {
             Head::OWN => {
-                self.octets.extend_from_slice(&frame[..ADDRESSES]);
-                self.octets.extend_from_slice(&tag.octets());
+                let mut head = [0; ADDRESSES + TAG_LEN];
+                head[..ADDRESSES].copy_from_slice(&frame[..ADDRESSES]);
+                head[ADDRESSES..].copy_from_slice(&tag.octets());
+                self.octets.extend_from_slice(&head);
             }
             Head { start: old, len } => {
                 let (old, len) = (old as usize, len as usize);
@@ -308,7 +298,7 @@ mod tests {
     const FRAME: &[u8] = b"DDDDDDSSSSSS\x81\x00\x60\x0a\x88\xa8\x00\x14\x08\x00payload";
 
     fn whole(heads: &mut Heads, transit: &Transit) -> Vec<u8> {
-        let edit = heads.edit(transit, FRAME);
+        let edit = heads.edit(transit, 0, FRAME);
         heads.pieces(edit, FRAME).concat()
     }
 
@@ -320,11 +310,11 @@ mod tests {
     fn what_comes_back_to_itself_is_not_edited() {
         let mut heads = Heads::default();
         let mut transit = Transit::new(PacketType::Host);
-        assert_eq!(heads.edit(&transit, FRAME), Edit::NONE);
+        assert_eq!(heads.edit(&transit, 0, FRAME), Edit::NONE);
         heads.untag(&mut transit, FRAME).unwrap();
         assert_eq!(transit.tag.map(|tag| (tag.vid(), tag.pcp())), Some((10, 3)));
         assert_eq!(Heads::len(&transit, FRAME), FRAME.len() - 4);
-        assert_eq!(heads.edit(&transit, FRAME), Edit::NONE);
+        assert_eq!(heads.edit(&transit, 0, FRAME), Edit::NONE);
         heads.settle_tag(&mut transit, FRAME);
         assert_eq!(transit, Transit::new(PacketType::Host));
         assert!(heads.octets.is_empty());
