@@ -1,5 +1,7 @@
 //! Names of who configured something (`RTPROT_…`), as iproute2 comes with them (`rt_protos`).
 
+use std::borrow::Cow;
+
 /// Numbers with a name, in order.
 const NAMES: [(u8, &str); 22] = [
     (0, "unspec"),
@@ -29,4 +31,11 @@ const NAMES: [(u8, &str); 22] = [
 /// Returns the number of a name.
 pub(super) fn number(name: &str) -> Option<u8> {
     NAMES.iter().find(|(_, it)| *it == name).map(|(n, _)| *n)
+}
+/// Returns the name of a number, or the number.
+pub(super) fn name(number: u8) -> Cow<'static, str> {
+    match NAMES.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => Cow::Borrowed(name),
+        None => Cow::Owned(number.to_string()),
+    }
 }

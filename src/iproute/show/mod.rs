@@ -21,18 +21,24 @@ mod fdb;
 mod golden;
 mod link;
 mod link_info;
+mod mdb;
+mod neigh;
 mod netns;
 mod printer;
 pub mod record;
 mod stats;
 mod tuntap;
+mod vlan;
 
 pub use addr::show as addr;
 pub use bridge_link::show as bridge_link;
 pub use fdb::{get as fdb_get, show as fdb};
 pub use link::show as link;
+pub use mdb::show as mdb;
+pub use neigh::{flush as neigh_flush, flushed as neigh_flushed, get as neigh_get, show as neigh};
 pub use netns::list as netns;
 pub use tuntap::show as tuntap;
+pub use vlan::{global as vlan_global, show as vlan};
 
 /// Why a show command prints nothing: iproute2's own words on standard error, and its exit status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +46,9 @@ pub enum ShowError {
     /// `ip`: no netdev of that name (exit status 1).
     #[error("Device \"{0}\" does not exist.")]
     NoDevice(String),
+    /// `ip neigh`: no netdev of that name (exit status 1).
+    #[error("Cannot find device \"{0}\"")]
+    NoNeighDevice(String),
     /// `ip`: no netdev of the name given as `master` (exit status 255).
     #[error("Error: argument \"{0}\" is wrong: Device does not exist\n")]
     NoMaster(String),
@@ -56,7 +65,7 @@ impl ShowError {
     #[must_use]
     pub const fn status(&self) -> u8 {
         match self {
-            Self::NoDevice(_) => 1,
+            Self::NoDevice(_) | Self::NoNeighDevice(_) => 1,
             Self::NoMaster(_) | Self::CannotFindDevice(_) | Self::CannotFindBridge(_) => 255,
         }
     }

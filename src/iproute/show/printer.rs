@@ -18,6 +18,8 @@ pub(super) enum Value<'a> {
     Bool(bool),
     /// Hundredths, printed with two decimals: the timers of a bridge.
     Hundredths(u64),
+    /// `null`: a flag that is set (`print_null`).
+    Null,
     /// A number.
     Number(i128),
     /// A text.
@@ -117,6 +119,11 @@ impl Printer {
             self.name(key);
             self.value(value.into());
         }
+    }
+
+    /// Prints a flag that is set: `"key":null`, or its text.
+    pub(super) fn null(&mut self, key: &str, text: impl Display) {
+        self.field(key, Value::Null, text);
     }
 
     /// Prints what only the text has.
@@ -326,6 +333,7 @@ impl Display for Value<'_> {
         match self {
             Self::Bool(value) => value.fmt(f),
             Self::Hundredths(value) => write!(f, "{}.{:02}", value / 100, value % 100),
+            Self::Null => f.write_str("null"),
             Self::Number(value) => value.fmt(f),
             Self::Text(text) => f.write_str(text),
         }

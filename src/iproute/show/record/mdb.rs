@@ -6,7 +6,7 @@ use super::RouterPort;
 use crate::iproute::command::{FilterMode, MdbGroup};
 
 /// A member of a group (`MDBA_MDB_ENTRY_INFO`), in the order of the kernel's dump: bridges by ifindex; groups, the newest first;
-/// of a group the bridge itself first, then its ports.
+/// of a group the bridge itself first, then its ports (in the kernel by where they lie in memory: any order).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MdbRecord {
     /// The bridge.
@@ -23,7 +23,7 @@ pub struct MdbRecord {
     pub permanent: bool,
     /// Which sources, of ports and where the bridge's version knows sources (IGMPv3, MLDv2).
     pub filter_mode: Option<FilterMode>,
-    /// Its source list: (address, left until it is forgotten, in 1/100 s).
+    /// Its source list, the newest first: (address, left until it is forgotten, in 1/100 s).
     pub sources: Vec<(IpAddr, u64)>,
     /// Who added it (`RTPROT_…`): 2 the kernel, 4 a user; `None` for the bridge itself.
     pub protocol: Option<u8>,
@@ -42,6 +42,6 @@ pub struct MdbRecord {
 pub struct RouterRecord {
     /// The bridge.
     pub bridge: u32,
-    /// Its ports with routers, by port number.
+    /// Its ports with routers, the newest port first.
     pub ports: Vec<RouterPort>,
 }

@@ -54,7 +54,7 @@ pub struct VlanGlobalRecord {
     pub mcast_querier: bool,
     /// Version, counts and intervals of queries.
     pub query: McastQuery,
-    /// Ports with a multicast router in this VLAN, by port number.
+    /// Ports with a multicast router in this VLAN, the newest port first.
     pub router_ports: Vec<RouterPort>,
 }
 
@@ -65,7 +65,8 @@ pub struct RouterPort {
     pub ifindex: u32,
     /// Left until it is forgotten, in 1/100 s.
     pub timer: u64,
-    /// Whether it was learned or is for now (`mcast_router 1` or `3`), and so is forgotten.
+    /// Whether the port's own `mcast_router` is 1 or 3: learned, or for now. Of a router in a VLAN too the kernel tells
+    /// that of the port, not that of the VLAN.
     pub temporary: bool,
 }
 
