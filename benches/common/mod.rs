@@ -162,6 +162,7 @@ pub fn bridge(ports: u16) -> Plan {
             carrier: true,
             backup: None,
             barred: [number(n)].into_iter().collect(),
+            guard: None,
         }));
     }
     plan.bridges.push(PlanBridge {
@@ -172,6 +173,7 @@ pub fn bridge(ports: u16) -> Plan {
         bpdu: None,
         group_fwd_mask: 0,
         no_linklocal_learn: false,
+        snoops: false,
         vlans: None,
         ports: slots,
         flood: sets,

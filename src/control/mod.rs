@@ -126,7 +126,12 @@ impl Control {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = self.next_sweep.filter(|_| self.network.has_learned());
         let network = &self.network;
-        let due = [sweep, network.flush_due(), network.trees_due()];
+        let due = [
+            sweep,
+            network.flush_due(),
+            network.trees_due(),
+            network.guards_due(),
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -134,6 +139,7 @@ impl Control {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.network.flush_again(now);
         self.network.trees_timeout(now);
+        self.network.guards_timeout(now);
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.network.sweep(now);
             self.next_sweep = Some(now + SWEEP);
@@ -146,6 +152,11 @@ impl Control {
         if trap.netdev.index() < self.network.netdevs().len() {
             match trap.kind {
                 TrapKind::Bpdu => self.network.receive_bpdu(now, trap.netdev, octets),
+                TrapKind::Dhcp => {
+                    self.network
+                        .receive_dhcp(now, trap.netdev, trap.vid, octets);
+                }
+                TrapKind::Security => self.network.close_port(now, trap.netdev),
             }
         }
         self.settle(now);
@@ -193,6 +204,7 @@ impl Control {
 
     /// Ends every call that may have changed something.
     fn settle(&mut self, now: Instant) {
+        self.network.guards_look_again();
         if self.compiled != self.network.revision() {
             self.compiled = self.network.revision();
             self.plan = OnceLock::new();

@@ -94,6 +94,7 @@ impl Bench {
                 carrier: true,
                 backup: None,
                 barred: [port(n.into())].into_iter().collect(),
+                guard: None,
             }));
         }
         plan.bridges.push(PlanBridge {
@@ -104,6 +105,7 @@ impl Bench {
             bpdu: None,
             group_fwd_mask: 0,
             no_linklocal_learn: false,
+            snoops: false,
             vlans: None,
             ports: bridge_ports,
             flood,

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use super::guard::Guard;
 use super::vlan::Vlans;
+use crate::guard::Snooping;
 use crate::stp;
+use crate::switch::guard::bindings::Bindings;
 use crate::switch::plan::PortState;
 use crate::switch::{Fdb, NetdevId, PortNo, PortSet};
 use crate::time::{Duration, Instant};
@@ -21,6 +24,10 @@ pub struct Bridge {
     pub tree: stp::Bridge,
     /// Its VLANs, which with VLAN filtering off too has somebody in its default VLAN.
     pub vlans: Vlans,
+    /// Which IP address belongs to which station behind which port.
+    pub bindings: Arc<Bindings>,
+    /// What DHCP clients have asked for.
+    pub(super) snooping: Snooping,
     /// `group_fwd_mask`.
     pub group_fwd_mask: u16,
     /// A command chose the group address, so it no longer follows the VLAN protocol.
@@ -47,6 +54,8 @@ impl Bridge {
             ports: Vec::new(),
             tree: stp::Bridge::new(MacAddr::ZERO),
             vlans: Vlans::new(),
+            bindings: Arc::default(),
+            snooping: Snooping::default(),
             group_fwd_mask: 0,
             group_address_set: false,
             no_linklocal_learn: false,
@@ -103,6 +112,8 @@ pub struct Port {
     pub group_fwd_mask: u16,
     /// `backup_port`.
     pub backup: Option<PortNo>,
+    /// `tapswitch port set`.
+    pub guard: Guard,
 }
 
 impl Port {
@@ -116,6 +127,7 @@ impl Port {
             flags: PortFlags::default(),
             group_fwd_mask: 0,
             backup: None,
+            guard: Guard::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Bridge, Kind, Netdev, Network, Port};
+use crate::guard::PrivateRole;
 use crate::switch::plan::{FloodSets, PortState};
 use crate::switch::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortSet,
@@ -63,9 +64,12 @@ impl Network {
                 hairpin: port.flags.hairpin,
                 isolated: port.flags.isolated,
                 group_fwd_mask: port.group_fwd_mask,
-                carrier: self.netdev(port.netdev).up && self.carrier(port.netdev),
+                carrier: self.netdev(port.netdev).up
+                    && self.carrier(port.netdev)
+                    && !port.guard.is_shut(),
                 backup: port.backup,
-                barred: barred(port, &isolated),
+                barred: barred(bridge, port, &isolated),
+                guard: bridge.compile_guard(port),
             });
         }
         // proxy_arp keeps every flood away from a port, whatever the frame (br_flood).
@@ -83,6 +87,7 @@ impl Network {
                 .flatten(),
             group_fwd_mask: bridge.group_fwd_mask | bridge.required_fwd_mask(),
             no_linklocal_learn: bridge.no_linklocal_learn,
+            snoops: bridge.snoops(),
             vlans: bridge.vlans.compile(),
             ports,
             flood: FloodSets {
@@ -128,8 +133,8 @@ fn select(bridge: &Bridge, wanted: impl Fn(&Port) -> bool) -> PortSet {
 }
 
 /// Where a frame from this port never goes: back without hairpin, and from one isolated port to
-/// another, itself included (`should_deliver`).
-fn barred(port: &Port, isolated: &PortSet) -> PortSet {
+/// another, itself included (`should_deliver`); nor where private VLANs bar it.
+fn barred(bridge: &Bridge, port: &Port, isolated: &PortSet) -> PortSet {
     let mut barred = if port.flags.isolated {
         *isolated
     } else {
@@ -137,6 +142,14 @@ fn barred(port: &Port, isolated: &PortSet) -> PortSet {
     };
     if !port.flags.hairpin {
         barred.insert(port.number);
+    }
+    let role = |port: &Port| port.guard.private.unwrap_or_default();
+    if role(port) != PrivateRole::Promiscuous {
+        for other in &bridge.ports {
+            if other.number != port.number && !role(port).exchanges_with(role(other)) {
+                barred.insert(other.number);
+            }
+        }
     }
     barred
 }

@@ -519,14 +519,17 @@ impl Network {
     pub fn sweep(&self, now: Instant) {
         for bridge in self.netdevs.iter().filter_map(super::Netdev::bridge) {
             bridge.fdb.sweep(now, bridge.hold());
+            bridge.bindings.sweep(now);
         }
     }
 
-    /// Whether any bridge has learned anything.
+    /// Whether any bridge has learned anything: stations, or who has which address.
     #[must_use]
     pub fn has_learned(&self) -> bool {
         let bridges = self.netdevs.iter().filter_map(super::Netdev::bridge);
-        bridges.into_iter().any(|bridge| bridge.fdb.learned() > 0)
+        bridges
+            .into_iter()
+            .any(|bridge| bridge.fdb.learned() > 0 || !bridge.bindings.is_empty())
     }
 }
 

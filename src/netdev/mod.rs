@@ -6,8 +6,9 @@
 //! reads of it is compiled into a [`Plan`](crate::switch::Plan) by [`Network::plan`].
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
-//! [`bridge`] and [`ports`] (bridges and their ports), [`vlan`] (who is in which VLAN) and [`fdb`]
-//! (entries made by commands and by the bridge itself), then [`compile`].
+//! [`bridge`] and [`ports`] (bridges and their ports), [`vlan`] (who is in which VLAN), [`fdb`]
+//! (entries made by commands and by the bridge itself) and [`guard`] (the guards of ports), then
+//! [`compile`].
 //!
 //! Deviations from Linux, all deliberate:
 //! - Carrier changes act at once; the kernel's link watch takes up to a second.
@@ -22,6 +23,7 @@ pub mod bridge;
 pub mod bridge_options;
 pub mod compile;
 pub mod fdb;
+pub mod guard;
 pub mod link;
 pub mod network;
 pub mod ports;

@@ -155,6 +155,7 @@ impl Network {
         };
         self.with_tree(now, master, true, |tree| tree.remove_port(now, number));
         if let Some(bridge) = self.bridge_mut(master) {
+            bridge.forget_guard(number);
             bridge.ports.retain(|port| port.number != number);
             for port in &mut bridge.ports {
                 port.backup = port.backup.filter(|backup| *backup != number);
@@ -275,7 +276,11 @@ impl Network {
         let Some((bridge, number)) = self.netdev(id).port else {
             return;
         };
-        let (running, cost) = (self.running(id), self.path_cost(id));
+        if !self.netdev(id).up {
+            self.open_port(id);
+        }
+        let shut = self.port(id).is_some_and(|(_, port)| port.guard.is_shut());
+        let (running, cost) = (self.running(id) && !shut, self.path_cost(id));
         self.with_tree(now, bridge, false, |tree| {
             if running {
                 tree.set_speed_cost(number, cost);
@@ -320,6 +325,15 @@ impl Network {
             return Err(Refusal::new(
                 Errno::NetDown,
                 format!("{name} is down; set it up first"),
+            ));
+        }
+        let shut = self.port(id).is_some_and(|(_, port)| port.guard.is_shut());
+        if shut && state != PortState::Disabled {
+            return Err(Refusal::new(
+                Errno::NetDown,
+                format!(
+                    "a violation of port security closed {name}; set it down and up to open it"
+                ),
             ));
         }
         if !self.running(id) && state != PortState::Disabled {

@@ -10,6 +10,7 @@
 //! | screen | group or zero source, reserved destinations, pause | – |
 //! | state | disabled, listening, blocking: drop | – |
 //! | classify | VLAN of its tag or of the PVID; a member? | the same, with the bridge's own membership |
+//! | guard | what the port's guards say ([`crate::guard`]) | – |
 //! | learn | if the port learns and is not locked | never |
 //! | select | FDB hit, or flood set, and the host port | FDB hit, or flood set |
 //! | leave | members only, tag off where the port is untagged | the same |
@@ -17,6 +18,7 @@
 //! With VLAN filtering on, every frame that passed `classify` has its VLAN's tag aside; where it
 //! leaves, the tag stays or goes. Without, nobody looks at tags.
 
+use super::guard;
 use super::path::{TrapKind, Walk};
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
 use super::transit::Transit;
@@ -34,6 +36,9 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
     let Some(port) = bridge.port(number) else {
         return walk.refuse(DropReason::IngressPortState);
     };
+    if port.guard.as_ref().is_some_and(|guard| guard.is_shut()) {
+        return walk.refuse(DropReason::PortShut);
+    }
     if let Err(reason) = screen_source(walk.header.source) {
         return walk.refuse(reason);
     }
@@ -64,7 +69,7 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
     }
 }
 
-/// A frame that the bridge has let in: learn, then select.
+/// A frame that the VLAN filter has let in: past the guards, learn, then select.
 #[inline(always)]
 fn relay(
     walk: &mut Walk<'_>,
@@ -75,6 +80,12 @@ fn relay(
     transit: Transit,
 ) {
     let (number, port) = from;
+    if let Some(guard) = &port.guard {
+        let vid = vlan.map(|(vid, _)| vid);
+        if let Err(reason) = guard::admit(walk, (index, bridge), from, guard, vid, &transit) {
+            return walk.refuse(reason);
+        }
+    }
     let source = key(walk.header.source, vlan);
     if port.locked && !admit(walk, index, bridge, number, port, source) {
         return walk.refuse(DropReason::Locked);
@@ -100,6 +111,9 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
             Err(reason) => return walk.refuse(reason),
         },
     };
+    if bridge.snoops {
+        guard::watch_host(walk, bridge, vlan.map(|(vid, _)| vid), &transit);
+    }
     let destination = walk.header.destination;
     if destination.is_group() {
         return flood(walk, bridge, &bridge.host_flood, None, vlan, transit);
@@ -188,7 +202,11 @@ fn admit_to_vlan<'a>(
     port: &PlanPort,
     transit: &mut Transit,
 ) -> Result<(Vid, &'a PlanVlan), DropReason> {
-    let (vid, vlan) = classify(walk, vlans, port.pvid, transit)?;
+    let pvid = match &port.guard {
+        None => port.pvid,
+        Some(guard) => guard.vlan_of(walk.header.source).or(port.pvid),
+    };
+    let (vid, vlan) = classify(walk, vlans, pvid, transit)?;
     // The VLAN's own state counts only while the port's allows everything.
     if !vlan.ingress.contains(number) {
         if !vlan.members.contains(number) {
@@ -234,7 +252,8 @@ fn learn_reserved(
     port: &PlanPort,
     tag: Option<Tag>,
 ) {
-    if !port.learning || !port.state.learns() || bridge.no_linklocal_learn {
+    let guarded = || port.guard.as_ref().is_some_and(|it| !it.learns_reserved());
+    if !port.learning || !port.state.learns() || bridge.no_linklocal_learn || guarded() {
         return;
     }
     let vid = match &bridge.vlans {
@@ -385,8 +404,10 @@ fn unicast(
     {
         return walk.refuse(if to == number && !from.hairpin {
             DropReason::SamePort
-        } else {
+        } else if from.isolated && target.isolated {
             DropReason::Isolated
+        } else {
+            DropReason::PrivateVlan
         });
     }
     if target.state != PortState::Forwarding {

@@ -18,6 +18,8 @@ pub struct Counters {
     pub bridges: Vec<BridgeCounters>,
     /// By the indices in a [`VlanStats`](super::plan::VlanStats).
     pub vlans: Vec<VlanCounters>,
+    /// By [`NetdevId`](super::NetdevId) of the port; zero for other netdevs.
+    pub guards: Vec<GuardCounters>,
 }
 
 /// What passed a port (or the bridge itself) in one VLAN (`struct br_vlan_stats`). Octets are without
@@ -139,6 +141,23 @@ pub struct BridgeCounters {
     pub flooded_broadcast: u64,
 }
 
+/// What the guards of a port dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuardCounters {
+    /// Broadcast frames above the limit.
+    pub storm_broadcast: u64,
+    /// Multicast frames above the limit.
+    pub storm_multicast: u64,
+    /// Frames to unknown stations above the limit.
+    pub storm_unknown: u64,
+    /// Frames of stations that may not be there, unless violations are to pass in silence.
+    pub violations: u64,
+    /// IP and ARP that no binding let in.
+    pub unbound: u64,
+    /// DHCP messages that were malformed, a server's, or not the sender's own.
+    pub dhcp: u64,
+}
+
 macro_rules! add_fields {
     ($kind:ty: $($field:ident)+) => {
         impl AddAssign<&$kind> for $kind {
@@ -152,6 +171,7 @@ macro_rules! add_fields {
 add_fields!(NetdevCounters: rx_packets rx_bytes rx_dropped multicast tx_packets tx_bytes tx_dropped);
 add_fields!(VlanCounters: rx_packets rx_bytes tx_packets tx_bytes);
 add_fields!(BridgeCounters: learned moved learn_refused flooded_unknown flooded_multicast flooded_broadcast);
+add_fields!(GuardCounters: storm_broadcast storm_multicast storm_unknown violations unbound dhcp);
 
 impl AddAssign<&Self> for AttachmentCounters {
     fn add_assign(&mut self, other: &Self) {
@@ -187,6 +207,10 @@ impl Counters {
             grow(self.bridges.len(), plan.netdevs.len()),
             Default::default,
         );
+        self.guards.resize_with(
+            grow(self.guards.len(), plan.netdevs.len()),
+            Default::default,
+        );
         self.vlans.resize_with(
             grow(self.vlans.len(), plan.vlan_counters as usize),
             Default::default,
@@ -206,6 +230,7 @@ impl AddAssign<&Self> for Counters {
         add(&mut self.netdevs, &other.netdevs);
         add(&mut self.bridges, &other.bridges);
         add(&mut self.vlans, &other.vlans);
+        add(&mut self.guards, &other.guards);
     }
 }
 

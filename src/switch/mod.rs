@@ -18,7 +18,9 @@ pub mod plan;
 mod transit;
 pub mod verdict;
 
-pub use counters::{AttachmentCounters, BridgeCounters, Counters, NetdevCounters, VlanCounters};
+pub use counters::{
+    AttachmentCounters, BridgeCounters, Counters, GuardCounters, NetdevCounters, VlanCounters,
+};
 pub use fdb::{Entry, Fdb, Flags, Key};
 pub use path::{Copy, Egress, Lost, Trap, TrapKind, forward, originate};
 pub use plan::{

@@ -63,6 +63,10 @@ pub enum TrapKind {
     /// To the Bridge Group Address while spanning tree runs, an outermost tag in its place. The frame
     /// is control's alone: its verdict is [`Verdict::Trapped`].
     Bpdu,
+    /// A DHCP message on a bridge that snoops; the frame goes on.
+    Dhcp,
+    /// A violation of port security closed the port; the frame was dropped.
+    Security,
 }
 
 /// What a batch leads to. Reused from batch to batch: once its queues have grown, a batch allocates
@@ -558,6 +562,18 @@ impl<'a> Walk<'a> {
         if transit.tag.is_some() {
             self.egress.heads.settle_tag(transit, self.octets);
         }
+    }
+
+    /// Returns what a copy carries behind its addresses and the tag aside: an EtherType (or length) and
+    /// what follows. Behind a head that the path wrote it is what the frame itself has there, past
+    /// whatever tags are in the head.
+    pub(super) fn protocol(&self, transit: &Transit) -> Option<(u16, &[u8])> {
+        self.egress.heads.protocol(transit, self.octets)
+    }
+
+    /// Returns the length of a copy on a wire, tag included.
+    pub(super) fn wire_len(&self, transit: &Transit) -> usize {
+        self.len(transit) + transit.tag.map_or(0, |_| TAG_LEN)
     }
 
     /// Returns the length of a copy without the tag aside (`skb->len` and the header).

@@ -127,6 +127,7 @@ impl Bench {
                 carrier: true,
                 backup: None,
                 barred: [number(n)].into_iter().collect(),
+                guard: None,
             }));
         }
         let all: PortSet = (1..=ports).map(number).collect();
@@ -143,6 +144,7 @@ impl Bench {
             bpdu: None,
             group_fwd_mask: 0,
             no_linklocal_learn: false,
+            snoops: false,
             vlans: None,
             ports: slots,
             flood: sets,

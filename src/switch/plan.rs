@@ -8,6 +8,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use super::Fdb;
+use super::guard::PlanGuard;
 use crate::time::Duration;
 use crate::wire::{MacAddr, TagType, Vid};
 
@@ -237,6 +238,8 @@ pub struct PlanBridge {
     pub group_fwd_mask: u16,
     /// `no_linklocal_learn`: do not learn from reserved addresses that are not forwarded.
     pub no_linklocal_learn: bool,
+    /// DHCP is looked at, because some port is trusted: what the bridge's own stack says too.
+    pub snoops: bool,
     /// VLAN filtering; `None` while it is off.
     pub vlans: Option<Arc<PlanVlans>>,
     /// By port number; `None` where no port has the number.
@@ -381,8 +384,11 @@ pub struct PlanPort {
     pub carrier: bool,
     /// Where known unicast goes while this port has no carrier.
     pub backup: Option<PortNo>,
-    /// Ports a frame from this one never leaves by: itself without hairpin, isolated ones if isolated.
+    /// Ports a frame from this one never leaves by: itself without hairpin, isolated ones if isolated,
+    /// and what private VLANs bar.
     pub barred: PortSet,
+    /// Its guards; `None` without any.
+    pub guard: Option<Arc<PlanGuard>>,
 }
 
 /// The state of a port in the spanning tree (IEEE 802.1D-1998 8.4; Linux's numbers 0 to 4).

@@ -137,6 +137,20 @@ impl Heads {
         octets.first_chunk().copied().map(u16::from_be_bytes)
     }
 
+    /// Returns the EtherType (or length) of a copy and what follows it, past tags in a rewritten head.
+    pub(super) fn protocol<'a>(
+        &'a self,
+        transit: &Transit,
+        frame: &'a [u8],
+    ) -> Option<(u16, &'a [u8])> {
+        let rest = match frame.get(transit.skip as usize..)? {
+            [] => self.get(transit.head).get(ADDRESSES..)?,
+            rest => rest,
+        };
+        let (ether_type, payload) = rest.split_first_chunk()?;
+        Some((u16::from_be_bytes(*ether_type), payload))
+    }
+
     /// Returns destination and source of a copy whose head was rewritten.
     pub(super) fn addresses(&self, transit: &Transit) -> Option<(MacAddr, MacAddr)> {
         let head = self.get(transit.head);

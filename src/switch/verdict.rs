@@ -89,12 +89,32 @@ drop_reasons! {
     NoPvid = "no_pvid", "the frame has no VID and the ingress port has no PVID";
     /// The VLAN filter: the state of the ingress port in this VLAN is neither learning nor forwarding.
     VlanIngressState = "vlan_ingress_state", "the ingress port is disabled, listening or blocking in this VLAN";
+    /// A violation of port security closed the ingress port.
+    PortShut = "port_shut", "a violation of port security closed the ingress port";
+    /// Port security: this station may not be behind this port.
+    PortSecurity = "port_security", "port security: the source may not be behind this port";
+    /// DHCP snooping: the message is malformed.
+    DhcpMalformed = "dhcp_malformed", "a malformed DHCP message came in by a port that is not trusted";
+    /// DHCP snooping: a server's message where there may be none.
+    DhcpServer = "dhcp_server", "a DHCP server's message came in by a port that is not trusted";
+    /// DHCP snooping: a client speaks for another, or as a relay.
+    DhcpSpoofed = "dhcp_spoofed", "the DHCP message speaks for another client than the one that sent it";
+    /// IP binding: the address does not belong to this station behind this port.
+    Unbound = "unbound", "the sender's IP address is not bound to this station and port";
+    /// Storm control: too many broadcast frames.
+    StormBroadcast = "storm_broadcast", "storm control: more broadcast frames than the ingress port takes in";
+    /// Storm control: too many multicast frames.
+    StormMulticast = "storm_multicast", "storm control: more multicast frames than the ingress port takes in";
+    /// Storm control: too many frames to unknown stations.
+    StormUnknown = "storm_unknown", "storm control: more frames to unknown stations than the ingress port takes in";
     /// The ingress port is locked and the source is not admitted on it.
     Locked = "locked", "the ingress port is locked and has no FDB entry that admits this source";
     /// The FDB says the destination is behind the port the frame came from, which has no hairpin.
     SamePort = "same_port", "the destination is behind the port the frame came from (hairpin is off)";
     /// Ingress and egress port are both isolated.
     Isolated = "isolated", "the ingress port and the port of the destination are both isolated";
+    /// Ingress and egress port exchange no frames in private VLANs.
+    PrivateVlan = "private_vlan", "the ingress port and the port of the destination exchange no frames in private VLANs";
     /// The port of the destination does not forward.
     EgressPortState = "egress_port_state", "the port of the destination is not forwarding";
     /// The VLAN filter: the port of the destination is no member, or does not forward in this VLAN

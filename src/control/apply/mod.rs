@@ -4,6 +4,7 @@
 mod addr;
 mod bridge;
 mod fdb;
+mod guard;
 mod link;
 mod pending;
 mod vlan;
@@ -121,7 +122,8 @@ fn apply(
         | Verb::NeighShow(_)
         | Verb::NeighFlush(_)
         | Verb::NeighGet(_) => pending::refuse("\"ip neigh\""),
-        Verb::GuardSet(..) | Verb::GuardShow(_) => pending::refuse("\"tapswitch port\""),
+        Verb::GuardSet(dev, options) => apply.guard_set(dev, options),
+        Verb::GuardShow(_) => pending::refuse("\"tapswitch port show\""),
         Verb::NetnsList
         | Verb::LinkShow(_)
         | Verb::TuntapShow
