@@ -319,9 +319,8 @@ impl Network {
                 guard.mac_vlans.insert(mac, vid);
             }
             Set::NoMacVlan(mac) => {
-                if guard.mac_vlans.remove(&mac).is_none() {
-                    return Err(GuardError::NoMacVlan(mac));
-                }
+                let known = guard.mac_vlans.remove(&mac);
+                known.ok_or(GuardError::NoMacVlan(mac))?;
             }
             Set::Private(role) => guard.private = role,
             _ => {}
