@@ -86,6 +86,7 @@ pub mod control;
 pub mod guard;
 pub mod iproute;
 pub mod live;
+pub mod mcast;
 pub mod netdev;
 pub mod replay;
 pub mod stp;

@@ -12,12 +12,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("switch", &["time", "wire"]),
     ("stp", &["switch", "time", "wire"]),
     ("guard", &["switch", "time", "wire"]),
-    ("netdev", &["guard", "stp", "switch", "time", "wire"]),
+    ("mcast", &["switch", "time", "wire"]),
+    (
+        "netdev",
+        &["guard", "mcast", "stp", "switch", "time", "wire"],
+    ),
     ("iproute", &["netdev", "switch", "time", "wire"]),
     (
         "control",
         &[
-            "guard", "iproute", "netdev", "stp", "switch", "time", "wire",
+            "guard", "iproute", "mcast", "netdev", "stp", "switch", "time", "wire",
         ],
     ),
     ("sys", &["wire"]),
@@ -44,7 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Modules without clock, files, threads, sockets or processes.
 const PURE: &[&str] = &[
-    "time", "wire", "switch", "stp", "guard", "netdev", "iproute", "control",
+    "time", "wire", "switch", "stp", "guard", "mcast", "netdev", "iproute", "control",
 ];
 
 const IMPURE_WORDS: &[&str] = &[

@@ -175,6 +175,7 @@ pub fn bridge(ports: u16) -> Plan {
         no_linklocal_learn: false,
         snoops: false,
         vlans: None,
+        multicast: None,
         ports: slots,
         flood: sets,
         host_flood: sets,

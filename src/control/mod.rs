@@ -157,6 +157,7 @@ impl Control {
                         .receive_dhcp(now, trap.netdev, trap.vid, octets);
                 }
                 TrapKind::Security => self.network.close_port(now, trap.netdev),
+                TrapKind::Multicast => {}
             }
         }
         self.settle(now);

@@ -107,6 +107,7 @@ impl Bench {
             no_linklocal_learn: false,
             snoops: false,
             vlans: None,
+            multicast: None,
             ports: bridge_ports,
             flood,
             host_flood: flood,

@@ -89,6 +89,7 @@ impl Network {
             no_linklocal_learn: bridge.no_linklocal_learn,
             snoops: bridge.snoops(),
             vlans: bridge.vlans.compile(),
+            multicast: None,
             ports,
             flood: FloodSets {
                 unicast,

@@ -12,17 +12,20 @@
 //! | classify | VLAN of its tag or of the PVID; a member? | the same, with the bridge's own membership |
 //! | guard | what the port's guards say ([`crate::guard`]) | – |
 //! | learn | if the port learns and is not locked | never |
-//! | select | FDB hit, or flood set, and the host port | FDB hit, or flood set |
+//! | snoop | what IGMP and MLD say; malformed: drop | the same |
+//! | select | FDB hit, members, or flood set, and the host port | FDB hit, members, or flood set |
 //! | leave | members only, tag off where the port is untagged | the same |
 //!
 //! With VLAN filtering on, every frame that passed `classify` has its VLAN's tag aside; where it
 //! leaves, the tag stays or goes. Without, nobody looks at tags.
 
 use super::guard;
+use super::mdb::PlanMulticast;
+use super::multicast::{self, Selection, Snooped};
 use super::path::{TrapKind, Walk};
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
 use super::transit::Transit;
-use super::{DropReason, Fdb, Key, PacketType, PlanBridge, PlanPort, PortNo, PortSet};
+use super::{DropReason, Fdb, Key, NetdevId, PacketType, PlanBridge, PlanPort, PortNo, PortSet};
 use crate::switch::fdb::{CapacityReached, Edit, Entry, Flags, Learn, Target};
 use crate::wire::{MacAddr, Tag, Vid};
 
@@ -93,11 +96,15 @@ fn relay(
     if port.learning {
         learn(walk, index, bridge, number, source);
     }
+    let snooped = match snoop(walk, bridge, port.netdev, vlan, &transit) {
+        Ok(snooped) => snooped,
+        Err(reason) => return walk.refuse(reason),
+    };
     let learning_only = vlan.is_some_and(|(_, vlan)| !vlan.egress.contains(number));
     if port.state == PortState::Learning || learning_only {
         return walk.refuse(DropReason::IngressLearning);
     }
-    select(walk, index, bridge, from, vlan, transit);
+    select(walk, index, bridge, from, vlan, snooped, transit);
 }
 
 /// A frame that the bridge's own stack sends. Never learned from, not screened.
@@ -116,7 +123,13 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
     }
     let destination = walk.header.destination;
     if destination.is_group() {
-        return flood(walk, bridge, &bridge.host_flood, None, vlan, transit);
+        return match snoop(walk, bridge, bridge.netdev, vlan, &transit) {
+            Err(reason) => walk.refuse(reason),
+            Ok(snooped) => match snooped.and_then(|it| it.select(walk)) {
+                Some(selection) => to_members(walk, bridge, None, vlan, &selection, transit),
+                None => flood(walk, bridge, &bridge.host_flood, None, vlan, transit),
+            },
+        };
     }
     match walk.view(index).lookup(key(destination, vlan)) {
         // A port's own address is the bridge's, but from here it is reached over that port's wire.
@@ -351,6 +364,43 @@ fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo, k
     }
 }
 
+/// Multicast snooping, while it is on, for frames to groups; control sees what says something about
+/// them (`br_multicast_rcv`).
+#[inline(always)]
+fn snoop<'a>(
+    walk: &mut Walk<'_>,
+    bridge: &'a PlanBridge,
+    netdev: NetdevId,
+    vlan: Vlan<'_>,
+    transit: &Transit,
+) -> Result<Option<Snooped<'a>>, DropReason> {
+    match &bridge.multicast {
+        Some(plan) if transit.kind == PacketType::Multicast => {
+            snoop_group(walk, plan, netdev, vlan, transit).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+#[inline(never)]
+fn snoop_group<'a>(
+    walk: &mut Walk<'_>,
+    plan: &'a PlanMulticast,
+    netdev: NetdevId,
+    vlan: Vlan<'_>,
+    transit: &Transit,
+) -> Result<Snooped<'a>, DropReason> {
+    let vid = vlan.map(|(vid, _)| vid);
+    let number = vid.map_or(0, Vid::get);
+    let (ether_type, datagram) = walk.payload(transit);
+    let (snooped, notice) =
+        multicast::inspect(plan, number, walk.header.destination, ether_type, datagram);
+    if notice.trap {
+        walk.trap(netdev, TrapKind::Multicast, vid, transit);
+    }
+    notice.refused.map_or(Ok(snooped), Err)
+}
+
 /// Where a frame from a port goes: the host port, a known port, or all that flood its kind.
 #[inline(always)]
 fn select(
@@ -359,10 +409,20 @@ fn select(
     bridge: &PlanBridge,
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
+    snooped: Option<Snooped<'_>>,
     transit: Transit,
 ) {
     let destination = walk.header.destination;
     if destination.is_group() {
+        if let Some(selection) = snooped.and_then(|it| it.select(walk)) {
+            to_members(walk, bridge, Some(from), vlan, &selection, transit);
+            if selection.host {
+                walk.counters.netdevs[bridge.netdev.index()].multicast += 1;
+            } else if !bridge.promiscuous {
+                return;
+            }
+            return pass_up(walk, bridge, vlan, transit);
+        }
         flood(walk, bridge, &bridge.flood, Some(from.1), vlan, transit);
         if !destination.is_broadcast() {
             walk.counters.netdevs[bridge.netdev.index()].multicast += 1;
@@ -448,6 +508,43 @@ fn flood(
             any = true;
             leave_by(walk, to, target, vlan, transit);
         }
+    }
+    if !any {
+        walk.refuse(DropReason::NoEgressPort);
+    }
+}
+
+/// To the members of a group and to routers (`br_multicast_flood`). Flood flags do not count here.
+#[inline(never)]
+fn to_members(
+    walk: &mut Walk<'_>,
+    bridge: &PlanBridge,
+    from: Option<(PortNo, &PlanPort)>,
+    vlan: Vlan<'_>,
+    selection: &Selection,
+    transit: Transit,
+) {
+    let barred = from.map_or(&PortSet::EMPTY, |(_, from)| &from.barred);
+    let mut any = false;
+    for copy in selection.copies(bridge.ports.len()) {
+        let Some(target) = bridge.port(copy.port) else {
+            continue;
+        };
+        let delivers = target.state == PortState::Forwarding
+            && !barred.contains(copy.port)
+            && vlan.is_none_or(|(_, vlan)| vlan.egress.contains(copy.port));
+        // Even with hairpin, no soliloquies: a host would take its own frame for another's (IPv6 DAD).
+        let own = copy.to == Some(walk.header.source)
+            && from.is_some_and(|(number, _)| number == copy.port);
+        if !delivers || own {
+            continue;
+        }
+        any = true;
+        let mut transit = transit;
+        if let Some(to) = copy.to {
+            walk.readdress(&mut transit, to);
+        }
+        leave_by(walk, copy.port, target, vlan, transit);
     }
     if !any {
         walk.refuse(DropReason::NoEgressPort);

@@ -6,13 +6,15 @@
 //!
 //! Nothing here reads a clock, does I/O, spawns a thread or allocates per frame. Read [`path`] first
 //! (how a frame moves between netdevs), then [`bridge`] (a frame's way through a bridge), then
-//! [`fdb`] (the filtering database). [`plan`] is what control publishes, [`counters`] what a worker
+//! [`fdb`] (the filtering database) and [`mdb`] (the multicast one). [`plan`] is what control publishes, [`counters`] what a worker
 //! counts.
 
 pub mod bridge;
 pub mod counters;
 pub mod fdb;
 pub mod guard;
+pub mod mdb;
+mod multicast;
 pub mod path;
 pub mod plan;
 mod transit;
@@ -22,6 +24,7 @@ pub use counters::{
     AttachmentCounters, BridgeCounters, Counters, GuardCounters, NetdevCounters, VlanCounters,
 };
 pub use fdb::{Entry, Fdb, Flags, Key};
+pub use mdb::Mdb;
 pub use path::{Copy, Egress, Lost, Trap, TrapKind, forward, originate};
 pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,

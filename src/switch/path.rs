@@ -67,6 +67,9 @@ pub enum TrapKind {
     Dhcp,
     /// A violation of port security closed the port; the frame was dropped.
     Security,
+    /// To a group, and somebody said something about groups: IGMP, MLD, or a router's announcement. It
+    /// is forwarded, or not, all the same.
+    Multicast,
 }
 
 /// What a batch leads to. Reused from batch to batch: once its queues have grown, a batch allocates
@@ -547,6 +550,19 @@ impl<'a> Walk<'a> {
     #[inline(always)]
     pub(super) fn untag(&mut self, transit: &mut Transit) -> Result<(), TruncatedTag> {
         self.egress.heads.untag(transit, self.octets)
+    }
+
+    /// Returns EtherType and payload of a copy: what is behind its addresses and the tag aside.
+    pub(super) fn payload(&self, transit: &Transit) -> (u16, &[u8]) {
+        let heads = &self.egress.heads;
+        let ether_type = heads.ether_type(transit, self.octets).unwrap_or(0);
+        (ether_type, heads.payload(transit, self.octets))
+    }
+
+    /// Gives a copy another destination address.
+    pub(super) fn readdress(&mut self, transit: &mut Transit, destination: MacAddr) {
+        let heads = &mut self.egress.heads;
+        heads.readdress(transit, self.octets, destination);
     }
 
     /// Puts a tag aside; one that is there already becomes payload.

@@ -146,6 +146,7 @@ impl Bench {
             no_linklocal_learn: false,
             snoops: false,
             vlans: None,
+            multicast: None,
             ports: slots,
             flood: sets,
             host_flood: sets,

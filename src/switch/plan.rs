@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Fdb;
 use super::guard::PlanGuard;
+use super::mdb::PlanMulticast;
 use crate::time::Duration;
 use crate::wire::{MacAddr, TagType, Vid};
 
@@ -85,13 +86,29 @@ impl PortNo {
 pub struct PortSet([u64; Self::WORDS]);
 
 impl PortSet {
-    const WORDS: usize = (PortNo::MAX as usize + 1) / 64;
+    pub(super) const WORDS: usize = (PortNo::MAX as usize + 1) / 64;
 
     /// The empty set.
     pub const EMPTY: Self = Self([0; Self::WORDS]);
 
     /// Every port there could be.
     pub const ALL: Self = Self([u64::MAX; Self::WORDS]);
+
+    /// Makes a set of its words, lowest ports first.
+    pub(super) const fn from_words(words: [u64; Self::WORDS]) -> Self {
+        Self(words)
+    }
+
+    /// Returns the words, lowest ports first.
+    pub(super) const fn words(self) -> [u64; Self::WORDS] {
+        self.0
+    }
+
+    /// Returns the ports that are in one of two sets, or in both.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
+    }
 
     /// Adds a port.
     pub const fn insert(&mut self, port: PortNo) {
@@ -242,6 +259,8 @@ pub struct PlanBridge {
     pub snoops: bool,
     /// VLAN filtering; `None` while it is off.
     pub vlans: Option<Arc<PlanVlans>>,
+    /// Multicast snooping; `None` while it is off.
+    pub multicast: Option<PlanMulticast>,
     /// By port number; `None` where no port has the number.
     pub ports: Vec<Option<PlanPort>>,
     /// Flood sets for frames that came in by a port.

@@ -151,6 +151,18 @@ impl Heads {
         Some((u16::from_be_bytes(*ether_type), payload))
     }
 
+    /// Returns what is behind the EtherType; nothing where a tag was pushed into the octets, since that is
+    /// no protocol's payload.
+    pub(super) fn payload<'a>(&'a self, transit: &Transit, frame: &'a [u8]) -> &'a [u8] {
+        let rest = frame.get(transit.skip as usize..).unwrap_or_default();
+        match self.get(transit.head).get(ADDRESSES..) {
+            None | Some([]) => rest.get(2..),
+            Some(more) if rest.is_empty() => more.get(2..),
+            Some(_) => None,
+        }
+        .unwrap_or_default()
+    }
+
     /// Returns destination and source of a copy whose head was rewritten.
     pub(super) fn addresses(&self, transit: &Transit) -> Option<(MacAddr, MacAddr)> {
         let head = self.get(transit.head);
@@ -210,7 +222,6 @@ impl Heads {
     }
 
     /// Gives the octets another destination address.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the next change uses it"))]
     pub(super) fn readdress(&mut self, transit: &mut Transit, frame: &[u8], destination: MacAddr) {
         let start = self.octets.len();
         self.octets.extend_from_slice(&destination.octets());

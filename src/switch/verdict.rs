@@ -109,6 +109,18 @@ drop_reasons! {
     StormUnknown = "storm_unknown", "storm control: more frames to unknown stations than the ingress port takes in";
     /// The ingress port is locked and the source is not admitted on it.
     Locked = "locked", "the ingress port is locked and has no FDB entry that admits this source";
+    /// Snooping found the IPv4 header of a frame to a group malformed (`ip_mc_check_iphdr`).
+    Ipv4Malformed = "ipv4_malformed", "the IPv4 header of a frame to a group is malformed, and the bridge snoops";
+    /// Snooping found an IGMP message malformed (`ip_mc_check_igmp`).
+    IgmpMalformed = "igmp_malformed", "an IGMP message is malformed, and the bridge snoops";
+    /// Snooping found the IPv6 headers of a frame to a group malformed (`ipv6_mc_check_ip6hdr`).
+    Ipv6Malformed = "ipv6_malformed", "the IPv6 headers of a frame to a group are malformed, and the bridge snoops";
+    /// Snooping found an ICMPv6 message behind hop-by-hop options malformed (`ipv6_mc_check_mld`).
+    MldMalformed = "mld_malformed", "an MLD message is malformed, and the bridge snoops";
+    /// An IGMPv3 or MLDv2 report announces more records than it has.
+    ReportTruncated = "report_truncated", "a membership report ends before its last record, and the bridge snoops";
+    /// A report asks for one group more than there may be (`mcast_hash_max`).
+    GroupLimit = "group_limit", "the bridge has as many multicast groups as it may (mcast_hash_max)";
     /// The FDB says the destination is behind the port the frame came from, which has no hairpin.
     SamePort = "same_port", "the destination is behind the port the frame came from (hairpin is off)";
     /// Ingress and egress port are both isolated.

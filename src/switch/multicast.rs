@@ -1,0 +1,249 @@
+//! Multicast snooping on a frame's way through a bridge: what it has to say, and whom it is for.
+//!
+//! [`inspect`] is `br_multicast_rcv` without its effects: messages of IGMP and MLD are noted for control,
+//! which keeps the groups, and what is malformed goes no further. [`select`](Snooped::select) is the
+//! choice between flooding and members that `br_handle_frame_finish` and `br_dev_xmit` make.
+
+use std::sync::Arc;
+
+use super::mdb::{Context, Family, Group, GroupKey, Members, PlanMulticast};
+use super::path::Walk;
+use super::{DropReason, PortNo, PortSet};
+use crate::wire::MacAddr;
+use crate::wire::igmp::{self, ETHER_TYPE_IPV4};
+use crate::wire::membership::{Content, Inspected, Message, RecordKind};
+use crate::wire::mld::{self, ETHER_TYPE_IPV6};
+
+/// What snooping found in a frame to a group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Snooped<'a> {
+    plan: &'a PlanMulticast,
+    /// None in a VLAN that is not snooped.
+    context: Option<&'a Context>,
+    vid: u16,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// A group of layer 2.
+    Mac(MacAddr),
+    Ip {
+        family: Family,
+        /// (\*, G), and (S, G).
+        any_source: Group,
+        single: Group,
+        /// A message of IGMP or MLD: nobody is a member of the group it is sent to.
+        message: bool,
+        /// Without members, it is for routers only.
+        routers_only: bool,
+    },
+}
+
+/// A frame's members, if it is not to be flooded.
+#[derive(Debug)]
+pub(super) struct Selection {
+    members: Option<Arc<Members>>,
+    routers: PortSet,
+    /// Ports that get the frame as it is: members and routers.
+    as_it_is: PortSet,
+    /// The bridge's own stack gets it, too.
+    pub(super) host: bool,
+}
+
+/// What becomes of a frame besides its being forwarded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Notice {
+    /// Control has to see it.
+    pub(super) trap: bool,
+    /// It goes no further.
+    pub(super) refused: Option<DropReason>,
+}
+
+/// Looks at a frame to a group, behind its Ethernet header and tags.
+#[inline(never)]
+pub(super) fn inspect<'a>(
+    plan: &'a PlanMulticast,
+    vid: u16,
+    destination: MacAddr,
+    ether_type: u16,
+    datagram: &[u8],
+) -> (Snooped<'a>, Notice) {
+    let mut snooped = Snooped {
+        plan,
+        context: plan.context(vid),
+        vid,
+        kind: Kind::Mac(destination),
+    };
+    let refused = |reason| Notice {
+        trap: false,
+        refused: Some(reason),
+    };
+    if snooped.context.is_none() {
+        return (snooped, Notice::default());
+    }
+    let inspected = match ether_type {
+        ETHER_TYPE_IPV4 => igmp::inspect(datagram).map_err(|error| match error.in_header() {
+            true => DropReason::Ipv4Malformed,
+            false => DropReason::IgmpMalformed,
+        }),
+        ETHER_TYPE_IPV6 => mld::inspect(datagram).map_err(|error| match error.in_header() {
+            true => DropReason::Ipv6Malformed,
+            false => DropReason::MldMalformed,
+        }),
+        _ => return (snooped, Notice::default()),
+    };
+    let inspected = match inspected {
+        Ok(inspected) => inspected,
+        Err(reason) => return (snooped, refused(reason)),
+    };
+    snooped.kind = Kind::of(&inspected);
+    let notice = Notice {
+        trap: inspected.content != Content::Data,
+        refused: match inspected.content {
+            Content::Membership(message) => snooped.refuse(message),
+            Content::Router | Content::Data => None,
+        },
+    };
+    (snooped, notice)
+}
+
+impl Kind {
+    fn of(inspected: &Inspected<'_>) -> Self {
+        let any_source = Group::any_source(inspected.destination);
+        let (family, never) = match any_source {
+            Group::V4 { group, .. } => (Family::V4, igmp::is_local_group(group)),
+            Group::V6 { group, .. } => (Family::V6, group == mld::ALL_NODES),
+            Group::Mac(mac) => return Self::Mac(mac),
+        };
+        let message = match inspected.content {
+            Content::Membership(message) => Some(message),
+            Content::Router | Content::Data => None,
+        };
+        Self::Ip {
+            family,
+            any_source,
+            single: any_source.with_source(inspected.source),
+            message: message.is_some(),
+            routers_only: match message {
+                Some(message) => matches!(message, Message::Report { .. }),
+                None => !never,
+            },
+        }
+    }
+}
+
+impl Snooped<'_> {
+    /// Why a message is not forwarded: it asks for more groups than there may be, or its records are cut
+    /// off. Control sees it all the same.
+    fn refuse(&self, message: Message<'_>) -> Option<DropReason> {
+        let full = |group| {
+            let group = Group::any_source(group);
+            let vid = self.vid;
+            let never = match group {
+                Group::V4 { group, .. } => igmp::is_local_group(group),
+                Group::V6 { group, .. } => group == mld::ALL_NODES,
+                Group::Mac(_) => true,
+            };
+            let groups = &self.plan.groups;
+            !never && !groups.contains(GroupKey { vid, group }) && groups.len() >= self.plan.limit
+        };
+        match message {
+            Message::Query(_) | Message::Leave { .. } => None,
+            Message::Report { group } => full(group).then_some(DropReason::GroupLimit),
+            Message::Records(records) => {
+                for record in records {
+                    let Ok(record) = record else {
+                        return Some(DropReason::ReportTruncated);
+                    };
+                    let leaves = record.sources.is_empty()
+                        && matches!(
+                            record.kind,
+                            Some(RecordKind::ToInclude | RecordKind::IsInclude)
+                        );
+                    if record.kind.is_some() && !leaves && full(record.group) {
+                        return Some(DropReason::GroupLimit);
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    /// Finds the frame's members; `None` floods it.
+    #[inline(never)]
+    pub(super) fn select(&self, walk: &Walk<'_>) -> Option<Selection> {
+        let context = self.context?;
+        let groups = &self.plan.groups;
+        let key = |group| GroupKey {
+            vid: self.vid,
+            group,
+        };
+        let (family, members) = match self.kind {
+            // A group of layer 2 needs no querier: only commands make one.
+            Kind::Mac(mac) => (None, Some(groups.lookup(key(Group::Mac(mac)))?)),
+            Kind::Ip {
+                family,
+                any_source,
+                single,
+                message,
+                routers_only,
+            } => {
+                let members = match message {
+                    true => None,
+                    false => (context.by_source(family))
+                        .then(|| groups.lookup(key(single)))
+                        .flatten()
+                        .or_else(|| groups.lookup(key(any_source))),
+                };
+                if members.is_none() && !routers_only {
+                    return None;
+                }
+                if !context.querier_exists(walk.now, family) {
+                    return None;
+                }
+                (Some(family), members)
+            }
+        };
+        let routers = context.routers(family.unwrap_or(Family::V4));
+        let (as_it_is, joined) = match &members {
+            Some(members) => (routers.union(&members.ports), members.host),
+            None => (routers, false),
+        };
+        Some(Selection {
+            members,
+            routers,
+            as_it_is,
+            host: joined || context.host_is_router(walk.now, family),
+        })
+    }
+}
+
+/// One copy for members or routers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MemberCopy {
+    /// The port.
+    pub(super) port: PortNo,
+    /// The destination it gets (`mcast_to_unicast`), if it gets one.
+    pub(super) to: Option<MacAddr>,
+}
+
+impl Selection {
+    /// Iterates over the copies for ports below `end`. As in the kernel, where there is a router behind a
+    /// port as well, the router's copy is that of the port's oldest member by `mcast_to_unicast`, too.
+    pub(super) fn copies(&self, end: usize) -> impl Iterator<Item = MemberCopy> {
+        let members = self.members.as_deref();
+        let unicast = members.map_or(&[][..], |members| &members.unicast);
+        let oldest = |at: usize| at == 0 || unicast[at - 1].0 != unicast[at].0;
+        let own = (unicast.iter().enumerate())
+            .filter(move |(at, (port, _))| !(oldest(*at) && self.routers.contains(*port)))
+            .map(|(_, (port, to))| MemberCopy {
+                port: *port,
+                to: *to,
+            });
+        let as_it_is = self.as_it_is.select(&PortSet::ALL, &PortSet::EMPTY, end);
+        as_it_is
+            .map(|port| MemberCopy { port, to: None })
+            .chain(own)
+    }
+}
