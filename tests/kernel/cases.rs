@@ -85,8 +85,7 @@ impl Case {
 }
 
 /// Shows that end every scenario of `br0`.
-pub(crate) const TABLES: &str =
-    "bridge -j fdb show br br0\nbridge -d -j link show\nip -j link show\n";
+pub(crate) const TABLES: &str = "bridge -d -j fdb show\nbridge -d -j link show\nip -j link show\n";
 
 /// Returns the commands that make `br0` with ports `p1` to `pN`, all up.
 pub(crate) fn bridge(ports: u8, options: &str) -> String {

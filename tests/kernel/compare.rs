@@ -134,7 +134,7 @@ fn essence(answer: &Answer, exactly: bool) -> String {
     let words = answer.stderr.lines().next().unwrap_or_default();
     let output = match serde_json::from_str(&answer.stdout) {
         Ok(Value::Array(rows)) => {
-            let mut rows: Vec<String> = rows.into_iter().filter_map(row).collect();
+            let mut rows: Vec<String> = rows.into_iter().filter_map(|r| row(r, exactly)).collect();
             rows.sort();
             rows.join("\n          ")
         }
@@ -143,10 +143,14 @@ fn essence(answer: &Answer, exactly: bool) -> String {
     format!("status {status}, {words:?}\n          {output}")
 }
 
-fn row(mut row: Value) -> Option<String> {
+fn row(mut row: Value, exactly: bool) -> Option<String> {
     let fields = row.as_object_mut()?;
     if fields.contains_key("vlan") {
         return None;
+    }
+    // A process that is kept remembers whether the other end of a link was down.
+    if !exactly && let Some(flags) = fields.get_mut("flags").and_then(Value::as_array_mut) {
+        flags.retain(|flag| flag != "M-DOWN");
     }
     for (field, _) in MASKED {
         fields.shift_remove(*field);

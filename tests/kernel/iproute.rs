@@ -3,8 +3,9 @@
 //! A process for each command is what a user has, and what exact exit statuses need. It is also most
 //! of the time that a scenario takes, above all in a virtual machine, so there is the other way: one
 //! process for all commands with the same options, fed through `-batch`. That keeps two kinds of state
-//! between commands: names of netdevs, so a process ends when one may have gone stale; and the filters
-//! of show commands, so each of those that has one gets a process of its own.
+//! between commands: names and flags of netdevs, so a process ends when a name may have gone stale, and
+//! whether the other end of a link is down is not believed; and the filters of show commands, so one with
+//! another filter gets another process.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -31,7 +32,7 @@ pub(crate) enum Processes {
 #[derive(Debug)]
 pub(crate) struct Iproute {
     processes: Processes,
-    kept: HashMap<Vec<String>, Kept>,
+    kept: Vec<Kept>,
 }
 
 impl Iproute {
@@ -39,7 +40,7 @@ impl Iproute {
     pub(crate) fn new(processes: Processes) -> Self {
         Self {
             processes,
-            kept: HashMap::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -48,36 +49,38 @@ impl Iproute {
         let words: Vec<&str> = command.split_whitespace().collect();
         let is_option = |word: &&&str| word.starts_with('-');
         let options = words[1..].iter().take_while(is_option).count();
-        let (start, rest) = words.split_at(1 + options);
-        let shows = rest.contains(&"show");
-        let known = start[1..]
+        let (program, rest) = words.split_at(1 + options);
+        let known = program[1..]
             .iter()
             .all(|option| ["-j", "-d", "-s"].contains(option));
-        // Text is not handed over before the process ends, JSON is. The flags of a link's other end are
-        // remembered for as long.
-        let has_to_end = shows && (!start.contains(&"-j") || rest[0] == "link");
+        let shows = rest.get(1) == Some(&"show");
+        // Text is not handed over before the process ends, JSON is.
+        let has_to_end = shows && !program.contains(&"-j");
         if self.processes == Processes::Each || !known || has_to_end {
             return run_alone(&words);
         }
-        let filter = if shows { rest } else { &[] };
-        let key: Vec<String> = start
-            .iter()
-            .chain(filter)
-            .map(|word| (*word).to_owned())
-            .collect();
-        let kept = match self.kept.get_mut(&key) {
-            Some(kept) => kept,
-            None => self.kept.entry(key.clone()).or_insert(Kept::start(start)?),
+        let program = match program {
+            _ if shows => program,
+            // What show commands most often need.
+            ["bridge", ..] => &["bridge", "-d", "-j"],
+            _ => &["ip", "-j"],
         };
-        let (answer, alive) = kept.run(&rest.join(" "))?;
-        if ["del", "delete", "name", "netns"]
-            .iter()
-            .any(|word| rest.contains(word))
-            && rest[0] == "link"
-        {
+        let filter = shows.then(|| (rest[0].to_owned(), rest[2..].join(" ")));
+        let fits = |kept: &Kept| kept.program == program && kept.can_filter(filter.as_ref());
+        let index = match self.kept.iter().position(fits) {
+            Some(index) => index,
+            None => {
+                self.kept.push(Kept::start(program)?);
+                self.kept.len() - 1
+            }
+        };
+        self.kept[index].filters.extend(filter);
+        let (answer, alive) = self.kept[index].run(&rest.join(" "))?;
+        let goes_stale = |word: &&str| ["del", "delete", "name", "netns"].contains(word);
+        if rest[0] == "link" && rest.iter().any(goes_stale) {
             self.kept.clear();
         } else if !alive {
-            self.kept.remove(&key);
+            self.kept.remove(index);
         }
         Ok(answer)
     }
@@ -101,6 +104,9 @@ fn run_alone(words: &[&str]) -> io::Result<Answer> {
 /// A process that runs one command after the other.
 #[derive(Debug)]
 struct Kept {
+    program: Vec<String>,
+    /// What each object was last shown by.
+    filters: HashMap<String, String>,
     child: Child,
     /// Dropped to have the process end.
     input: Option<ChildStdin>,
@@ -109,19 +115,28 @@ struct Kept {
 }
 
 impl Kept {
-    fn start(program_and_options: &[&str]) -> io::Result<Self> {
-        let mut child = Command::new(program_and_options[0])
-            .args(&program_and_options[1..])
+    fn start(program: &[&str]) -> io::Result<Self> {
+        let mut child = Command::new(program[0])
+            .args(&program[1..])
             .args(["-force", "-batch", "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
         Ok(Self {
+            program: program.iter().map(|word| (*word).to_owned()).collect(),
+            filters: HashMap::new(),
             input: child.stdin.take(),
             output: child.stdout.take().expect("it is piped"),
             errors: child.stderr.take().expect("it is piped"),
             child,
+        })
+    }
+
+    /// Whether an object can be shown with this filter, and not with that of another time.
+    fn can_filter(&self, filter: Option<&(String, String)>) -> bool {
+        filter.is_none_or(|(object, filter)| {
+            self.filters.get(object).is_none_or(|last| last == filter)
         })
     }
 

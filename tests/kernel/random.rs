@@ -16,7 +16,7 @@ pub(crate) fn scenario(seed: u64, number: u64) -> Scenario {
     for _ in 0..FRAMES {
         match dice.below(100) {
             0..7 => world.reconfigure(&mut dice, &mut text),
-            7 => text.push_str("bridge -j fdb show br br0\n"),
+            7 => text.push_str("bridge -d -j fdb show\n"),
             8 => text.push_str("bridge -d -j link show\n"),
             _ => {}
         }
