@@ -276,7 +276,7 @@ fn stats(
 }
 
 /// A netdev as it is made: down.
-fn link(ifindex: u32, name: &str, address: &str) -> LinkRecord {
+pub(super) fn link(ifindex: u32, name: &str, address: &str) -> LinkRecord {
     LinkRecord {
         ifindex,
         name: name.to_owned(),
@@ -353,7 +353,7 @@ fn tap(ifindex: u32, name: &str, address: &str) -> LinkRecord {
     }
 }
 
-fn bridge(bridge_id: BridgeId, gc_timer: u64) -> BridgeInfo {
+pub(super) fn bridge(bridge_id: BridgeId, gc_timer: u64) -> BridgeInfo {
     BridgeInfo {
         forward_delay: 1500,
         hello_time: 200,

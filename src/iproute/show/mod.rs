@@ -19,6 +19,8 @@ mod bridge_link;
 mod fdb;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod golden_bridge;
 mod link;
 mod link_info;
 mod mdb;

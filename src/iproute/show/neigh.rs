@@ -130,7 +130,7 @@ impl<'a> Wanted<'a> {
         };
         let spared = u16::from(nud::NOARP);
         let default = if flush {
-            u16::MAX & !spared & !u16::from(nud::PERMANENT)
+            !spared & !u16::from(nud::PERMANENT)
         } else {
             0xff & !spared
         };

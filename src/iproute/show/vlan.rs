@@ -52,7 +52,8 @@ pub fn show(
         printer.text(STATS_HEADER);
         print(&mut printer, links, filter, &rows, |printer, vlan, _| {
             printer.field("vid", vlan.vid, vlan.vid);
-            print_flags(printer, vlan, false);
+            // "Is a bridge's" is a flag too, and so JSON gets an array for it.
+            print_flags(printer, vlan, is_bridge(links, vlan.ifindex));
             printer.line();
             print_stats(printer, vlan.stats);
         });
@@ -187,6 +188,7 @@ const fn may_join(end: &VlanRecord, next: &VlanRecord) -> bool {
     !end.pvid
         && !next.pvid
         && end.untagged == next.untagged
+        && end.ranged == next.ranged
         && end.state == next.state
         && end.mcast_router == next.mcast_router
 }
