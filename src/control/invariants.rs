@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::iproute::command::Command;
 use crate::iproute::script::Script;
-use crate::switch::{Egress, Receive, Transmit, forward};
+use crate::netdev::Bridge;
+use crate::switch::{Egress, PortSet, Receive, Transmit, forward};
 
 /// Names are few, so that commands meet each other.
 fn line() -> impl Strategy<Value = String> {
@@ -31,6 +32,7 @@ fn line() -> impl Strategy<Value = String> {
         "type bridge ageing_time 0",
         "type bridge_slave isolated on",
         "type bridge_slave state 0",
+        "address 02:00:00:00:00:09",
     ]);
     let port = prop::sample::select(vec![
         "state 4",
@@ -46,6 +48,28 @@ fn line() -> impl Strategy<Value = String> {
         "master static",
         "self",
         "master dynamic use",
+        "master static vlan 2",
+    ]);
+    let vids = || prop::sample::select(vec!["1", "2", "10", "4094", "1-3", "4095"]);
+    let vlan = prop::sample::select(vec![
+        "",
+        "untagged",
+        "self",
+        "self untagged",
+        "master",
+        "self master",
+    ]);
+    let side = prop::sample::select(vec!["", "self", "master"]);
+    let options = prop::sample::select(vec![
+        "vlan_filtering 1",
+        "vlan_filtering 0",
+        "vlan_protocol 802.1ad",
+        "vlan_default_pvid 0",
+        "vlan_default_pvid 2",
+        "vlan_default_pvid 10",
+        "vlan_stats_enabled 1",
+        "vlan_stats_per_port 1",
+        "group_address 01:80:c2:00:00:05",
     ]);
     prop_oneof![
         ns().prop_map(|ns| format!("ip netns add {ns}")),
@@ -64,6 +88,15 @@ fn line() -> impl Strategy<Value = String> {
         (dev(), fdb).prop_map(|(dev, how)| format!("bridge fdb add 02::9 dev {dev} {how}")
             .replace("02::9", "02:00:00:00:00:09")),
         dev().prop_map(|dev| format!("bridge fdb flush dev {dev}")),
+        (dev(), vids(), vlan)
+            .prop_map(|(dev, vids, how)| format!("bridge vlan add dev {dev} vid {vids} {how}")),
+        (dev(), vids(), side)
+            .prop_map(|(dev, vids, side)| format!("bridge vlan del dev {dev} vid {vids} {side}")),
+        (dev(), vids(), 0..6).prop_map(|(dev, vids, state)| format!(
+            "bridge vlan set dev {dev} vid {vids} state {state}"
+        )),
+        (dev(), options)
+            .prop_map(|(dev, options)| format!("ip link set {dev} type bridge {options}")),
     ]
 }
 
@@ -108,6 +141,7 @@ fn check(control: &Control) {
             };
             let dump = bridge.fdb.dump(Instant::ZERO, bridge.hold());
             assert!(!dump.iter().any(stray), "{dump:?}");
+            check_vlans(bridge, &dump, &plan);
         }
     }
     // Every attachment takes a frame without panic.
@@ -126,6 +160,50 @@ fn check(control: &Control) {
     }
 }
 
+fn check_vlans(bridge: &Bridge, dump: &[(Key, Entry)], plan: &Plan) {
+    let vlans = &bridge.vlans;
+    let ports: PortSet = bridge.ports.iter().map(|port| port.number).collect();
+    for (vid, vlan) in vlans.iter() {
+        let members = vlan.members;
+        assert!(
+            vlan.host() || members != PortSet::EMPTY,
+            "{vid} is nobody's"
+        );
+        assert!(members.iter().all(|port| ports.contains(port)), "{vid}");
+        assert!(
+            vlan.untagged.iter().all(|port| members.contains(port)),
+            "{vid}"
+        );
+    }
+    let all = bridge.ports.iter().map(|port| Some(port.number));
+    for port in all.chain([None]) {
+        if let Some(pvid) = bridge.pvid(port) {
+            assert!(vlans.has(port, pvid), "{port:?} has PVID {pvid}");
+        }
+        let counted = bridge.memberships(port).all(|it| it.counter.is_some());
+        assert!(counted || !vlans.stats, "{port:?}");
+    }
+    // An own address is in the FDB only where its owner is a member.
+    for (key, entry) in dump {
+        let own = entry.flags.local && !entry.flags.by_user;
+        let is_in = |vid| vlans.has(entry.port, vid);
+        assert!(!own || key.vid().is_none_or(is_in), "{key:?} {entry:?}");
+    }
+    let plans = plan.bridges.iter();
+    let mut plans = plans.filter(|it| Arc::ptr_eq(&it.fdb, &bridge.fdb));
+    let compiled = plans.next().expect("a bridge is in the plan");
+    assert_eq!(compiled.vlans.is_some(), vlans.filtering);
+    if let Some(compiled) = &compiled.vlans {
+        for (vid, vlan) in vlans.iter() {
+            let plan = compiled
+                .get(vid)
+                .expect("a VLAN with members is in the plan");
+            assert_eq!((plan.members, plan.untagged), (vlan.members, vlan.untagged));
+            assert_eq!(plan.host.is_some(), vlan.host());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -141,7 +219,8 @@ proptest! {
                 let Command::Net(command) = &item.command else { continue };
                 let reply = control.execute(Instant::from_secs(tick), command, &Counters::default());
                 // One option at a time: what is refused changes nothing.
-                if reply.status != 0 && !line.contains("master br") && !line.contains("name v4") {
+                let partly = ["master br", "name v4", "vid 1-3"];
+                if reply.status != 0 && !partly.iter().any(|part| line.contains(part)) {
                     prop_assert_eq!(&before, &format!("{:?}", control.network().netdevs()));
                 }
             }

@@ -19,6 +19,9 @@ use crate::wire::Vid;
 /// Largest TCP super-frame of netdevs that only exist in the kernel (`TSO_MAX_SIZE`).
 const VIRTUAL_TSO_MAX_SIZE: u32 = 524_280;
 
+/// The same of netdevs that say nothing about it (`TSO_LEGACY_MAX_SIZE`).
+const LEGACY_TSO_MAX_SIZE: u32 = 65_536;
+
 impl From<ShowError> for Failure {
     fn from(error: ShowError) -> Self {
         Self::Said(format!("{error}\n"), error.status())
@@ -241,7 +244,8 @@ impl Show<'_> {
     fn tso_max_size(&self, netdev: &Netdev) -> u32 {
         match &netdev.kind {
             Kind::Loopback | Kind::Veth { .. } => VIRTUAL_TSO_MAX_SIZE,
-            Kind::Dummy | Kind::Tap { .. } | Kind::Outside { .. } => 65_536,
+            Kind::Dummy | Kind::Tap { .. } | Kind::Outside { .. } => LEGACY_TSO_MAX_SIZE,
+            Kind::Bridge(bridge) if !bridge.had_port => LEGACY_TSO_MAX_SIZE,
             Kind::Bridge(bridge) => bridge
                 .ports
                 .iter()

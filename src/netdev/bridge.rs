@@ -41,6 +41,9 @@ pub struct Bridge {
     pub fdb_max_learned: u32,
     /// A command chose the MTU, so it no longer follows the ports.
     pub mtu_set: bool,
+    /// It has or had a port: only from then on its limits follow those of its ports
+    /// (`br_set_gso_limits`).
+    pub had_port: bool,
     /// Whether some port forwards; `None` until it ever was otherwise, when the bridge has carrier
     /// but never said so (`state UNKNOWN`).
     pub carrier: Option<bool>,
@@ -62,6 +65,7 @@ impl Bridge {
             mcast_snooping: true,
             fdb_max_learned: 0,
             mtu_set: false,
+            had_port: false,
             carrier: None,
         }
     }

@@ -127,6 +127,7 @@ impl Network {
         netdev.allmulti += 1;
         if let Some(bridge) = self.bridge_mut(master) {
             bridge.ports.insert(0, port);
+            bridge.had_port = true;
             bridge.tree.add_port(now, number, cost);
         }
         self.add_local(now, master, Some(number), mac);

@@ -135,7 +135,17 @@ pub struct Vlans {
     pub(super) pvid: Option<Vid>,
     by_vid: BTreeMap<Vid, Vlan>,
     /// The plan's form of all this, until the next change.
-    compiled: OnceLock<Arc<PlanVlans>>,
+    compiled: Compiled,
+}
+
+/// What follows from the rest, and so is nothing to look at.
+#[derive(Clone, Default)]
+struct Compiled(OnceLock<Arc<PlanVlans>>);
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 /// One VLAN of a bridge.
@@ -340,7 +350,7 @@ impl Vlans {
             stats_per_port: false,
             pvid: Some(Vid::DEFAULT),
             by_vid: BTreeMap::from([(Vid::DEFAULT, own)]),
-            compiled: OnceLock::new(),
+            compiled: Compiled::default(),
         }
     }
 
@@ -391,12 +401,12 @@ impl Vlans {
             Arc::new(PlanVlans::new(self.protocol, self.pvid, vlans))
         };
         self.filtering
-            .then(|| Arc::clone(self.compiled.get_or_init(compiled)))
+            .then(|| Arc::clone(self.compiled.0.get_or_init(compiled)))
     }
 
     /// Notes that what [`Self::compile`] made is out of date.
     fn changed(&mut self) {
-        self.compiled.take();
+        self.compiled.0.take();
     }
 }
 
