@@ -1,5 +1,7 @@
 //! Show commands: the model as the kernel would dump it, for [`iproute::show`](crate::iproute::show) to print.
 
+mod vlan;
+
 use std::net::IpAddr;
 
 use super::apply::Failure;
@@ -52,6 +54,10 @@ impl Show<'_> {
             Verb::TuntapShow => show::tuntap(&self.links(), format),
             Verb::BridgeLinkShow(filter) => show::bridge_link(&self.links(), filter, format)?,
             Verb::FdbShow(filter) => show::fdb(&self.links(), &self.fdb(), filter, format)?,
+            Verb::VlanShow(filter) => show::vlan(&self.links(), &self.vlans(), filter, format)?,
+            Verb::VlanGlobalShow(filter) => {
+                show::vlan_global(&self.links(), &self.global_vlans(), filter, format)?
+            }
             Verb::FdbGet(get) => {
                 let entry = self.fdb_get(get)?;
                 show::fdb_get(&self.links(), &entry, get.dynamic, format)

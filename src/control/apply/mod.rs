@@ -115,7 +115,6 @@ fn apply(
         Verb::VlanDel(spec) => apply.vlan_del(spec),
         Verb::VlanSet(set) => apply.vlan_set(set),
         Verb::VlanGlobalSet(set) => apply.vlan_global_set(set),
-        Verb::VlanShow(_) | Verb::VlanGlobalShow(_) => pending::refuse("\"bridge vlan show\""),
         Verb::MdbAdd(..) | Verb::MdbDel(_) | Verb::MdbShow(_) => pending::refuse("\"bridge mdb\""),
         Verb::NeighAdd(..)
         | Verb::NeighDel(_)
@@ -130,7 +129,9 @@ fn apply(
         | Verb::AddrShow(_)
         | Verb::BridgeLinkShow(_)
         | Verb::FdbShow(_)
-        | Verb::FdbGet(_) => {
+        | Verb::FdbGet(_)
+        | Verb::VlanShow(_)
+        | Verb::VlanGlobalShow(_) => {
             let show = Show {
                 network: apply.network,
                 now,

@@ -1,7 +1,7 @@
 //! VLANs of bridges and their ports: `bridge vlan`.
 
-use super::{Apply, Done, Failure};
-use crate::iproute::command::{VidRange, VlanGlobalSet, VlanSet, VlanSpec};
+use super::{Apply, Done, Failure, pending};
+use crate::iproute::command::{VidRange, VlanGlobalOptions, VlanGlobalSet, VlanSet, VlanSpec};
 use crate::netdev::vlan::Vids;
 use crate::netdev::vlan::rules::{Joining, MemberOptions};
 use crate::netdev::{Errno, NetdevId, Refusal};
@@ -96,7 +96,10 @@ impl Apply<'_> {
                 .extack("bridge: Vlan in range doesn't exist, can't process global options")
                 .into());
         }
-        Ok(())
+        if set.options == VlanGlobalOptions::default() {
+            return Ok(());
+        }
+        pending::refuse("an option of a VLAN as a whole")
     }
 
     fn check_has_vlans(&self, id: NetdevId) -> Done {

@@ -204,23 +204,11 @@ pub struct Membership {
     pub untagged: bool,
     /// What `bridge vlan set` set.
     pub member: Member,
-    /// The kernel does not show it in one range with members that differ in this.
+    /// A command made it on the bridge itself as part of a range: the kernel's dump with details shows VLANs
+    /// that differ in this in separate ranges.
     pub ranged: bool,
     /// Where its frames are counted: an index into [`Counters::vlans`](crate::switch::Counters::vlans).
     pub counter: Option<u32>,
-}
-
-impl Membership {
-    /// Whether a dump shows this VLAN and the one before it as one range (`br_vlan_can_enter_range`).
-    #[must_use]
-    pub fn continues(&self, before: &Self) -> bool {
-        !self.pvid
-            && !before.pvid
-            && self.vid.get() - before.vid.get() == 1
-            && (self.untagged, self.ranged) == (before.untagged, before.ranged)
-            && self.member.state == before.member.state
-            && self.member.mcast_router == before.member.mcast_router
-    }
 }
 
 impl Vlan {
