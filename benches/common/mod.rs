@@ -129,6 +129,7 @@ pub fn bridge(ports: u16) -> Plan {
         receive: Receive::Stack,
         transmit: Transmit::Bridge(0),
         stack: AttachmentId(0),
+        uppers: None,
     });
     plan.attachments.push(PlanAttachment {
         netdev: NetdevId(0),
@@ -148,6 +149,7 @@ pub fn bridge(ports: u16) -> Plan {
             receive: Receive::Bridge(0, number(n)),
             transmit: Transmit::Wire(AttachmentId(id)),
             stack: AttachmentId(0),
+            uppers: None,
         });
         slots.push(Some(PlanPort {
             netdev: NetdevId(id),

@@ -8,21 +8,15 @@ use super::apply::Failure;
 use crate::iproute::command::{FdbGet, NetCommand, Verb};
 use crate::iproute::show::record::{
     AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, McastInfo,
-    NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, addr_flags, fdb_flags, fdb_state,
-    link_flags,
+    NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, VlanDeviceInfo, addr_flags,
+    fdb_flags, fdb_state, link_flags,
 };
 use crate::iproute::show::{self, ShowError};
 use crate::netdev::fdb::{Lifetime, lifetime};
-use crate::netdev::{self, Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
+use crate::netdev::{self, Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal, VlanDevice};
 use crate::switch::{Counters, Entry, Key};
 use crate::time::{Duration, Instant};
 use crate::wire::Vid;
-
-/// Largest TCP super-frame of netdevs that only exist in the kernel (`TSO_MAX_SIZE`).
-const VIRTUAL_TSO_MAX_SIZE: u32 = 524_280;
-
-/// The same of netdevs that say nothing about it (`TSO_LEGACY_MAX_SIZE`).
-const LEGACY_TSO_MAX_SIZE: u32 = 65_536;
 
 impl From<ShowError> for Failure {
     fn from(error: ShowError) -> Self {
@@ -92,8 +86,9 @@ impl Show<'_> {
 
     fn link(&self, netdev: &Netdev) -> LinkRecord {
         let network = self.network;
-        let peer = match netdev.kind {
-            Kind::Veth { peer } => Some(network.netdev(peer)),
+        let peer = match &netdev.kind {
+            Kind::Veth { peer } => Some(network.netdev(*peer)),
+            Kind::Vlan(vlan) => Some(network.netdev(vlan.lower)),
             _ => None,
         };
         let elsewhere = peer.filter(|peer| peer.ns != netdev.ns);
@@ -116,7 +111,7 @@ impl Show<'_> {
             perm_address: None,
             link: peer.map(|peer| peer.ifindex),
             link_netnsid: elsewhere.map(|peer| self.nsid(peer.ns).unwrap_or(-1)),
-            promiscuity: netdev.promiscuity + u32::from(own_list_promiscuous(netdev)),
+            promiscuity: network.promiscuity(netdev.id),
             allmulti: netdev.allmulti,
             min_mtu: mtu.min,
             max_mtu: mtu.max,
@@ -125,7 +120,7 @@ impl Show<'_> {
             // Below the least MTU of IPv6 a netdev has none.
             addr_gen_mode: netdev.has_ipv6().then_some(AddrGenMode::Eui64),
             queues: Queues {
-                tso_max_size: self.tso_max_size(netdev),
+                tso_max_size: network.tso_max_size(netdev.id),
                 ..Queues::default()
             },
             alias: netdev.alias.clone(),
@@ -162,6 +157,7 @@ impl Show<'_> {
             Kind::Bridge(bridge) => KindInfo::Bridge(Box::new(self.bridge(bridge))),
             Kind::Veth { .. } => KindInfo::Veth,
             Kind::Dummy => KindInfo::Dummy,
+            Kind::Vlan(vlan) => KindInfo::Vlan(Box::new(vlan_device(vlan))),
             Kind::Tap { .. } => KindInfo::Tap(TapInfo {
                 pi: false,
                 vnet_hdr: false,
@@ -246,21 +242,6 @@ impl Show<'_> {
         })
     }
 
-    /// A bridge takes the least of its ports' (`br_set_gso_limits`).
-    fn tso_max_size(&self, netdev: &Netdev) -> u32 {
-        match &netdev.kind {
-            Kind::Loopback | Kind::Veth { .. } => VIRTUAL_TSO_MAX_SIZE,
-            Kind::Dummy | Kind::Tap { .. } | Kind::Outside { .. } => LEGACY_TSO_MAX_SIZE,
-            Kind::Bridge(bridge) if !bridge.had_port => LEGACY_TSO_MAX_SIZE,
-            Kind::Bridge(bridge) => bridge
-                .ports
-                .iter()
-                .map(|port| self.tso_max_size(self.network.netdev(port.netdev)))
-                .min()
-                .unwrap_or(VIRTUAL_TSO_MAX_SIZE),
-        }
-    }
-
     fn stats(&self, netdev: &Netdev) -> LinkStats {
         let counters = self.counters.netdevs.get(netdev.id.index());
         counters.map_or_else(LinkStats::default, |it| LinkStats {
@@ -311,9 +292,10 @@ impl Show<'_> {
         let mut records = Vec::new();
         let mut dumps: Vec<(netdev::NetdevId, Vec<(Key, Entry)>)> = Vec::new();
         for netdev in self.network.in_namespace(self.ns) {
-            let own = netdev.unicast.iter().chain(&netdev.groups);
+            let own = self.network.unicast_list(netdev.id);
+            let own = own.into_iter().chain(self.network.group_list(netdev.id));
             let own = own.map(|mac| FdbRecord {
-                mac: *mac,
+                mac,
                 ifindex: netdev.ifindex,
                 vlan: None,
                 master: None,
@@ -435,10 +417,21 @@ impl Show<'_> {
     }
 }
 
-/// Whether the kernel makes the netdev promiscuous for the unicast addresses of its own list: no kind
-/// that we have filters by them (`__dev_set_rx_mode`), and a bridge takes none.
-fn own_list_promiscuous(netdev: &Netdev) -> bool {
-    netdev.up && !netdev.unicast.is_empty()
+/// `vlan_fill_info`.
+fn vlan_device(vlan: &VlanDevice) -> VlanDeviceInfo {
+    let ingress = (0u32..).zip(vlan.ingress_qos);
+    let egress = vlan.egress_qos().into_iter();
+    VlanDeviceInfo {
+        protocol: vlan.tag_type as u16,
+        id: vlan.vid,
+        reorder_hdr: vlan.flags.reorder_hdr,
+        gvrp: vlan.flags.gvrp,
+        mvrp: vlan.flags.mvrp,
+        loose_binding: vlan.flags.loose_binding,
+        bridge_binding: vlan.flags.bridge_binding,
+        ingress_qos: ingress.filter(|(_, priority)| *priority != 0).collect(),
+        egress_qos: egress.map(|(from, pcp)| (from, pcp.into())).collect(),
+    }
 }
 
 /// The queueing discipline that a netdev of its kind gets when it first comes up.

@@ -126,6 +126,24 @@ fn quirks_as_on_linux() {
     replay(include_str!("golden/quirks.txt"));
 }
 
+/// Making VLAN devices, what is refused, and how they are shown.
+#[test]
+fn vlan_devices_as_on_linux() {
+    replay(include_str!("golden/vlan_links.txt"));
+}
+
+/// VLAN devices and their lower: up and down, carrier, address, MTU, promiscuity, lists of addresses.
+#[test]
+fn vlan_devices_follow_as_on_linux() {
+    replay(include_str!("golden/vlan_state.txt"));
+}
+
+/// VLAN devices on bridges and as ports of bridges.
+#[test]
+fn vlan_devices_and_bridges_as_on_linux() {
+    replay(include_str!("golden/vlan_bridges.txt"));
+}
+
 #[test]
 fn flags_of_a_new_peer_are_its_own_and_netns_1_is_the_scripts() {
     let mut lab = Lab::new();

@@ -42,6 +42,7 @@ fn netdev(mac: MacAddr, receive: Receive, transmit: Transmit, stack: AttachmentI
         receive,
         transmit,
         stack,
+        uppers: None,
     }
 }
 

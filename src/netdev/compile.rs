@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Bridge, Kind, Netdev, Network, Port};
+use super::{Bridge, Kind, Netdev, Network, Port, VlanDevice};
 use crate::guard::PrivateRole;
 use crate::switch::plan::{FloodSets, PortState};
 use crate::switch::{
-    AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortSet,
-    Receive, Transmit,
+    AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlanDevice,
+    PortSet, Receive, Transmit, Uppers,
 };
 
 /// The stack of a loopback: no frame ever gets there, because a loopback has no wire, is nobody's
@@ -23,15 +23,26 @@ impl Network {
         let bridges: Vec<_> = bridges
             .filter_map(|netdev| Some((netdev, netdev.bridge()?)))
             .collect();
-        let index: HashMap<NetdevId, u32> = (0u32..)
-            .zip(&bridges)
-            .map(|(index, (netdev, _))| (netdev.id, index))
+        let vlans = self.netdevs.iter().filter(|netdev| netdev.alive);
+        let vlans: Vec<_> = vlans
+            .filter_map(|netdev| Some((netdev.id, self.vlan_device(netdev.id)?)))
+            .collect();
+        // No netdev is both.
+        let bridge_ids = (0u32..).zip(bridges.iter().map(|(netdev, _)| netdev.id));
+        let vlan_ids = (0u32..).zip(vlans.iter().map(|(id, _)| *id));
+        let index: HashMap<NetdevId, u32> = bridge_ids
+            .chain(vlan_ids)
+            .map(|(index, id)| (id, index))
             .collect();
         Plan {
             netdevs: self
                 .netdevs
                 .iter()
-                .map(|netdev| compile_netdev(netdev, &index))
+                .map(|netdev| self.compile_netdev(netdev, &index))
+                .collect(),
+            vlan_devices: vlans
+                .iter()
+                .map(|(_, vlan)| self.compile_vlan_device(vlan))
                 .collect(),
             attachments: self
                 .attachments()
@@ -46,6 +57,49 @@ impl Network {
                 .map(|(netdev, bridge)| self.compile_bridge(netdev, bridge))
                 .collect(),
             vlan_counters: self.vlan_counters,
+        }
+    }
+
+    fn compile_netdev(&self, netdev: &Netdev, index: &HashMap<NetdevId, u32>) -> PlanNetdev {
+        let receive = netdev
+            .port
+            .and_then(|(bridge, number)| Some(Receive::Bridge(*index.get(&bridge)?, number)));
+        let indexed = |transmit: fn(u32) -> Transmit| {
+            let found = index.get(&netdev.id);
+            found.map_or(Transmit::Nothing, |index| transmit(*index))
+        };
+        let transmit = match netdev.kind {
+            _ if !netdev.alive => Transmit::Nothing,
+            Kind::Loopback | Kind::Dummy => Transmit::Nothing,
+            Kind::Bridge(_) => indexed(Transmit::Bridge),
+            Kind::Vlan(_) => indexed(Transmit::Vlan),
+            Kind::Veth { peer } => Transmit::Peer(peer),
+            Kind::Tap { wire, .. } | Kind::Outside { wire, .. } => Transmit::Wire(wire),
+        };
+        let uppers = netdev.uppers.iter().filter_map(|id| {
+            let vlan = self.vlan_device(*id)?;
+            Some((vlan.tag_type, vlan.vid, *id))
+        });
+        PlanNetdev {
+            up: netdev.up,
+            mac: netdev.mac,
+            mtu: netdev.mtu,
+            receive: receive.unwrap_or(Receive::Stack),
+            transmit,
+            uppers: (!netdev.uppers.is_empty()).then(|| Box::new(Uppers::new(uppers))),
+            stack: netdev.stack.unwrap_or(NO_STACK),
+        }
+    }
+
+    fn compile_vlan_device(&self, vlan: &VlanDevice) -> PlanVlanDevice {
+        PlanVlanDevice {
+            lower: vlan.lower,
+            tag_type: vlan.tag_type,
+            vid: vlan.vid,
+            reorder_hdr: vlan.flags.reorder_hdr,
+            lower_takes_tags: !matches!(self.netdev(vlan.lower).kind, Kind::Dummy | Kind::Vlan(_)),
+            ingress_qos: vlan.ingress_qos,
+            egress_qos: vlan.egress_qos(),
         }
     }
 
@@ -79,7 +133,7 @@ impl Network {
             netdev: netdev.id,
             fdb: Arc::clone(&bridge.fdb),
             hold: bridge.hold(),
-            promiscuous: netdev.promiscuity > 0,
+            promiscuous: self.promiscuity(netdev.id) > 0,
             bpdu: bridge
                 .tree
                 .stp()
@@ -102,29 +156,6 @@ impl Network {
                 broadcast: select(bridge, floods),
             },
         }
-    }
-}
-
-fn compile_netdev(netdev: &Netdev, bridges: &HashMap<NetdevId, u32>) -> PlanNetdev {
-    let receive = netdev
-        .port
-        .and_then(|(bridge, number)| Some(Receive::Bridge(*bridges.get(&bridge)?, number)));
-    let transmit = match netdev.kind {
-        _ if !netdev.alive => Transmit::Nothing,
-        Kind::Loopback | Kind::Dummy => Transmit::Nothing,
-        Kind::Bridge(_) => bridges
-            .get(&netdev.id)
-            .map_or(Transmit::Nothing, |index| Transmit::Bridge(*index)),
-        Kind::Veth { peer } => Transmit::Peer(peer),
-        Kind::Tap { wire, .. } | Kind::Outside { wire, .. } => Transmit::Wire(wire),
-    };
-    PlanNetdev {
-        up: netdev.up,
-        mac: netdev.mac,
-        mtu: netdev.mtu,
-        receive: receive.unwrap_or(Receive::Stack),
-        transmit,
-        stack: netdev.stack.unwrap_or(NO_STACK),
     }
 }
 

@@ -172,7 +172,7 @@ impl Network {
     }
 
     /// What is wrong with a new netdev before anything is made (`rtnl_create_link`).
-    fn check_new(&self, link: &NewLink, mtu: MtuRange) -> Result<(), Refusal> {
+    pub(super) fn check_new(&self, link: &NewLink, mtu: MtuRange) -> Result<(), Refusal> {
         if let Some(name) = &link.name
             && self.find(link.ns, name).is_some()
         {
@@ -185,7 +185,7 @@ impl Network {
     }
 
     /// Registers a netdev (`register_netdevice`), with the address asked for, else the one drawn for it.
-    fn register(
+    pub(super) fn register(
         &mut self,
         link: NewLink,
         prefix: &str,
@@ -220,6 +220,7 @@ impl Network {
 
     /// Takes back the netdevs made since, none of which has become anybody's port yet.
     pub fn unmake(&mut self, mark: &Mark) {
+        self.unmake_uppers(mark);
         self.forget_since(mark);
         self.touch();
     }
@@ -232,7 +233,8 @@ impl Network {
             .unwrap_or_default()
     }
 
-    /// Deletes a netdev; a veth's peer goes with it, a bridge lets its ports go (`rtnl_delete_link`).
+    /// Deletes a netdev; a veth's peer and the VLAN devices on it go with it, a bridge lets its ports go
+    /// (`rtnl_delete_link`).
     ///
     /// # Errors
     /// `EOPNOTSUPP` for what no command made.
@@ -264,8 +266,12 @@ impl Network {
     }
 
     fn retire(&mut self, now: Instant, id: NetdevId) {
-        self.set_up(now, id, false);
+        self.switch(now, id, false);
+        for upper in self.netdev(id).uppers.clone() {
+            self.destroy(now, upper);
+        }
         self.leave(now, id);
+        self.leave_lower(id);
         for (port, _) in self.ports_of(id) {
             self.remove_port(now, port);
         }
@@ -324,7 +330,7 @@ impl Network {
     }
 
     fn relocate(&mut self, now: Instant, id: NetdevId, ns: NamespaceId, name: String) {
-        self.set_up(now, id, false);
+        self.switch(now, id, false);
         self.leave(now, id);
         let ifindex = self.reserve_ifindex(ns, Some(self.netdev(id).ifindex));
         let old = self.netdev(id).ns;
@@ -333,6 +339,14 @@ impl Network {
             let behind = self.netdev(peer).ns;
             self.note_peer_namespace(ns, behind);
             self.note_peer_namespace(behind, ns);
+        }
+        if let Some(vlan) = self.vlan_device(id) {
+            let below = self.netdev(vlan.lower).ns;
+            self.note_peer_namespace(ns, below);
+        }
+        for upper in self.netdev(id).uppers.clone() {
+            let above = self.netdev(upper).ns;
+            self.note_peer_namespace(above, ns);
         }
         self.unlist(id);
         self.list(id, ns, name, ifindex);
@@ -387,37 +401,51 @@ impl Network {
             }
         }
         self.netdev_mut(id).mac_set = true;
-        if let Some((bridge, number)) = self.netdev(id).port {
-            self.change_port_local(now, bridge, number, mac);
-            self.recalculate_bridge_address(now, bridge);
-        }
+        self.address_changed(now, id);
         self.touch();
         Ok(())
     }
 
-    /// Changes a netdev's MTU (`dev_set_mtu_ext`); a bridge follows its ports until its own is set.
+    /// Changes a netdev's MTU (`dev_set_mtu_ext`); a bridge follows its ports until its own is set, a
+    /// VLAN device its lower when that gets a smaller one.
     ///
     /// # Errors
-    /// `EINVAL` outside the netdev's range.
+    /// `EINVAL` outside the netdev's range, `ERANGE` for a VLAN device above its lower's.
     pub fn set_mtu(&mut self, id: NetdevId, mtu: u32) -> Result<(), Refusal> {
         if self.netdev(id).mtu == mtu {
             return Ok(());
         }
         self.mtu_range(id).check(mtu)?;
-        self.change_mtu(id, mtu);
+        if let Some(lower) = self.vlan_device(id).map(|vlan| self.netdev(vlan.lower))
+            && mtu > lower.mtu
+        {
+            let note = format!("the MTU is at most that of {}, {}", lower.name, lower.mtu);
+            return Err(Refusal::new(Errno::Range, note));
+        }
         if let Some(bridge) = self.bridge_mut(id) {
             bridge.mtu_set = true;
         }
-        if let Some((bridge, _)) = self.netdev(id).port {
-            self.adjust_bridge_mtu(bridge);
-        }
+        self.change_mtu(id, mtu);
         self.touch();
         Ok(())
     }
 
     /// Changes the MTU, and with it whether there is IPv6: below its least MTU a netdev has neither
-    /// addresses nor ff02::1, and only the latter comes back (`addrconf_notify`).
+    /// addresses nor ff02::1, and only the latter comes back (`addrconf_notify`). The bridge that it is a
+    /// port of follows, and the VLAN devices on it.
     pub(super) fn change_mtu(&mut self, id: NetdevId, mtu: u32) {
+        self.put_mtu(id, mtu);
+        if let Some((bridge, _)) = self.netdev(id).port {
+            self.adjust_bridge_mtu(bridge);
+        }
+        for upper in self.netdev(id).uppers.clone() {
+            if self.netdev(upper).mtu > mtu {
+                self.change_mtu(upper, mtu);
+            }
+        }
+    }
+
+    fn put_mtu(&mut self, id: NetdevId, mtu: u32) {
         let netdev = self.netdev_mut(id);
         let had = netdev.has_ipv6();
         netdev.mtu = mtu;
@@ -441,12 +469,25 @@ impl Network {
                 min: MIN_MTU,
                 max: 65_521,
             },
+            Kind::Vlan(_) => MtuRange::VLAN,
             Kind::Bridge(_) | Kind::Veth { .. } | Kind::Outside { .. } => MtuRange::ETHERNET,
         }
     }
 
     /// Sets a netdev up or down, and what depends on its carrier (`__dev_open`, `__dev_close`).
-    pub fn set_up(&mut self, now: Instant, id: NetdevId, up: bool) {
+    ///
+    /// # Errors
+    /// `ENETDOWN` for a VLAN device whose lower is down.
+    pub fn set_up(&mut self, now: Instant, id: NetdevId, up: bool) -> Result<(), Refusal> {
+        if up {
+            self.check_open(id)?;
+        }
+        self.switch(now, id, up);
+        Ok(())
+    }
+
+    /// [`Self::set_up`] for what may be switched.
+    pub(super) fn switch(&mut self, now: Instant, id: NetdevId, up: bool) {
         let netdev = self.netdev_mut(id);
         if netdev.up == up {
             return;
@@ -465,7 +506,8 @@ impl Network {
         }
         match self.netdev(id).kind {
             Kind::Bridge(_) => _ = self.with_tree(now, id, false, |tree| tree.set_up(now, up)),
-            Kind::Veth { peer } => self.check_port(now, peer),
+            Kind::Veth { peer } => self.state_changed(now, peer),
+            Kind::Vlan(_) => self.vlan_switched(now, id, up),
             _ => {}
         }
         match self.netdev(id).port {
@@ -474,6 +516,7 @@ impl Network {
             }
             _ => self.check_port(now, id),
         }
+        self.uppers_switched(now, id, up);
         self.touch();
     }
 
@@ -481,7 +524,7 @@ impl Network {
     /// disabled by hand, or by its guard, comes back then.
     pub fn look_again(&mut self, now: Instant, id: NetdevId) {
         if self.netdev(id).up {
-            self.check_port(now, id);
+            self.state_changed(now, id);
         }
     }
 
@@ -492,7 +535,7 @@ impl Network {
             && *plugged != plug
         {
             *plugged = plug;
-            self.check_port(now, id);
+            self.state_changed(now, id);
             self.touch();
         }
     }
@@ -502,8 +545,7 @@ impl Network {
         let netdev = self.netdev_mut(id);
         if netdev.promisc != on {
             netdev.promisc = on;
-            step(&mut netdev.promiscuity, on);
-            self.touch();
+            self.step_promiscuity(id, on);
         }
     }
 
@@ -512,7 +554,7 @@ impl Network {
         let netdev = self.netdev_mut(id);
         if netdev.allmulticast != on {
             netdev.allmulticast = on;
-            step(&mut netdev.allmulti, on);
+            self.step_allmulti(id, on);
         }
     }
 
@@ -556,6 +598,10 @@ pub struct MtuRange {
 
 impl MtuRange {
     const ANY: Self = Self { min: 0, max: 0 };
+    pub(super) const VLAN: Self = Self {
+        min: 0,
+        max: 65_535,
+    };
     const ETHERNET: Self = Self {
         min: MIN_MTU,
         max: 65_535,
@@ -582,10 +628,6 @@ impl MtuRange {
             Ok(())
         }
     }
-}
-
-fn step(count: &mut u32, up: bool) {
-    *count = if up { *count + 1 } else { *count - 1 };
 }
 
 fn name_taken(name: &str) -> Refusal {

@@ -6,8 +6,9 @@
 //! reads of it is compiled into a [`Plan`](crate::switch::Plan) by [`Network::plan`].
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
-//! [`bridge`] and [`ports`] (bridges and their ports), [`vlan`] (who is in which VLAN), [`fdb`]
-//! (entries made by commands and by the bridge itself) and [`guard`] (the guards of ports), then
+//! [`vlan_device`] (VLANs of a netdev), [`bridge`] and [`ports`] (bridges and their ports), [`vlan`]
+//! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
+//! (the guards of ports), then
 //! [`compile`].
 //!
 //! Deviations from Linux, all deliberate:
@@ -29,9 +30,11 @@ pub mod network;
 pub mod ports;
 pub mod refusal;
 pub mod vlan;
+pub mod vlan_device;
 
 pub use crate::switch::{AttachmentId, NetdevId, Side};
 pub use address::Address;
 pub use bridge::{Bridge, Port};
 pub use network::{AttachmentError, AttachmentInfo, Kind, NamespaceId, Netdev, Network, OperState};
 pub use refusal::{Errno, Refusal};
+pub use vlan_device::VlanDevice;

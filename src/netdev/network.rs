@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::{Address, Bridge};
+use super::{Address, Bridge, VlanDevice};
 use crate::switch::{AttachmentId, NetdevId, PortNo, Side};
 use crate::wire::MacAddr;
 
@@ -48,6 +48,8 @@ pub enum Kind {
     },
     /// `type dummy`.
     Dummy,
+    /// `type vlan`.
+    Vlan(Box<VlanDevice>),
     /// A TAP, whose wire ends in a virtual machine, say.
     Tap {
         /// That wire.
@@ -117,7 +119,8 @@ pub struct Netdev {
     pub opened: bool,
     /// `promisc on` was asked for by a command.
     pub promisc: bool,
-    /// How many want it promiscuous: the command, and the bridge it is a port of.
+    /// How many want it promiscuous: the command, the bridge it is a port of, VLAN devices on it. See
+    /// [`Network::promiscuity`] for one more.
     pub promiscuity: u32,
     /// `allmulticast on` was asked for by a command.
     pub allmulticast: bool,
@@ -133,6 +136,8 @@ pub struct Netdev {
     pub kind: Kind,
     /// The bridge it is a port of, and its number there.
     pub port: Option<(NetdevId, PortNo)>,
+    /// The VLAN devices on it, by tag type and VID, as the kernel walks them.
+    pub uppers: Vec<NetdevId>,
     /// IP addresses, in the order in which the kernel dumps them.
     pub addresses: Vec<Address>,
     /// Its own list of unicast addresses (`bridge fdb add … self`), oldest first.
@@ -359,6 +364,7 @@ impl Network {
             Kind::Loopback | Kind::Dummy => true,
             Kind::Bridge(bridge) => bridge.carrier.unwrap_or(true),
             Kind::Veth { peer } => netdev.up && self.netdev(*peer).up,
+            Kind::Vlan(vlan) => vlan.carrier,
             Kind::Tap { plugged, .. } => netdev.up && *plugged,
             Kind::Outside { plugged, .. } => *plugged,
         }
@@ -374,16 +380,9 @@ impl Network {
         match &netdev.kind {
             Kind::Loopback | Kind::Dummy => OperState::Unknown,
             Kind::Bridge(bridge) if bridge.carrier.is_none() => OperState::Unknown,
+            Kind::Vlan(vlan) => vlan.operstate,
             _ if self.carrier(id) => OperState::Up,
-            // The kernel looks the peer's number up in this end's namespace, whoever has it there.
-            Kind::Veth { peer } => {
-                let ifindex = self.netdev(*peer).ifindex;
-                let same = ifindex == netdev.ifindex;
-                match self.find_ifindex(netdev.ns, ifindex) {
-                    Some(behind) if !same && !self.carrier(behind) => OperState::LowerLayerDown,
-                    _ => OperState::Down,
-                }
-            }
+            Kind::Veth { peer } => self.without_carrier(id, *peer),
             _ => OperState::Down,
         }
     }
@@ -488,6 +487,7 @@ impl Network {
             alias: None,
             kind,
             port: None,
+            uppers: Vec::new(),
             addresses: Vec::new(),
             unicast: Vec::new(),
             groups: if loopback {
@@ -509,6 +509,12 @@ impl Network {
             attachments: self.attachments.len(),
             addresses_given: self.addresses_given,
         }
+    }
+
+    /// Returns the netdevs made since a mark.
+    pub(super) fn made_since(&self, mark: &Mark) -> Vec<NetdevId> {
+        let made = self.netdevs.iter().skip(mark.netdevs);
+        made.map(|netdev| netdev.id).collect()
     }
 
     /// Takes back the netdevs made since a mark, as if they had never been: what the kernel does when

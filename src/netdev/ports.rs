@@ -119,12 +119,13 @@ impl Network {
                 format!("a bridge has at most {} ports", PortNo::MAX),
             ));
         };
+        self.check_nesting(id, master)?;
         let port = Port::new(id, number);
         let cost = self.path_cost(id);
         let netdev = self.netdev_mut(id);
         netdev.port = Some((master, number));
-        netdev.promiscuity += 1;
-        netdev.allmulti += 1;
+        self.step_promiscuity(id, true);
+        self.step_allmulti(id, true);
         if let Some(bridge) = self.bridge_mut(master) {
             bridge.ports.insert(0, port);
             bridge.had_port = true;
@@ -166,16 +167,27 @@ impl Network {
         self.flush_port(now, master, Some(number), true);
         let netdev = self.netdev_mut(id);
         netdev.port = None;
-        netdev.promiscuity -= 1;
-        netdev.allmulti -= 1;
+        self.step_promiscuity(id, false);
+        self.step_allmulti(id, false);
+        self.follow_members(now, master);
         self.touch();
     }
 
     /// The cost of a netdev's speed (`port_cost`): veth and TAP report 10 Gbit/s, a dummy nothing.
     fn path_cost(&self, id: NetdevId) -> u32 {
-        match self.netdev(id).kind {
-            Kind::Veth { .. } | Kind::Tap { .. } | Kind::Outside { .. } => 2,
-            Kind::Loopback | Kind::Bridge(_) | Kind::Dummy => 100,
+        if self.has_speed(id) { 2 } else { 100 }
+    }
+
+    /// Whether a netdev reports a speed: VLAN devices that of their lower, bridges that of a port in use.
+    fn has_speed(&self, id: NetdevId) -> bool {
+        match &self.netdev(id).kind {
+            Kind::Veth { .. } | Kind::Tap { .. } | Kind::Outside { .. } => true,
+            Kind::Loopback | Kind::Dummy => false,
+            Kind::Vlan(vlan) => self.has_speed(vlan.lower),
+            Kind::Bridge(bridge) => bridge
+                .ports
+                .iter()
+                .any(|port| self.running(port.netdev) && self.has_speed(port.netdev)),
         }
     }
 
@@ -210,12 +222,16 @@ impl Network {
             }
         }
         if selected {
+            let had = self.carrier(id);
             let bridge = self.bridge_mut(id)?;
             bridge.carrier = match bridge.tree.carrier() {
                 false => Some(false),
                 true => bridge.carrier.map(|_| true),
             };
             self.touch();
+            if self.carrier(id) != had {
+                self.state_changed(now, id);
+            }
         }
         Some(result)
     }
@@ -288,6 +304,7 @@ impl Network {
             }
             tree.set_link(now, number, running);
         });
+        self.follow_members(now, bridge);
     }
 
     pub(super) fn ports_of(&self, bridge: NetdevId) -> Vec<(NetdevId, PortNo)> {
@@ -500,6 +517,7 @@ impl Network {
             .unwrap_or(MacAddr::ZERO);
         if bridge.id_address() != lowest {
             self.change_bridge_address(now, id, lowest);
+            self.address_changed(now, id);
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Errno {
     ProtocolNotSupported,
     /// `ERANGE`.
     Range,
+    /// `EMLINK`.
+    TooManyLinks,
     /// `EXFULL`.
     ExchangeFull,
 }
@@ -54,6 +56,7 @@ impl Errno {
             Self::NotPermitted => "Operation not permitted",
             Self::ProtocolNotSupported => "Protocol not supported",
             Self::Range => "Numerical result out of range",
+            Self::TooManyLinks => "Too many links",
             Self::ExchangeFull => "Exchange full",
         }
     }

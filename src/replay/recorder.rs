@@ -307,6 +307,7 @@ const fn description(kind: &Kind, side: Side) -> &'static str {
         (Kind::Bridge(_), Side::Stack) => "host port of a bridge",
         (Kind::Veth { .. }, Side::Stack) => "stack on a veth end",
         (Kind::Dummy, Side::Stack) => "stack on a dummy",
+        (Kind::Vlan(_), Side::Stack) => "stack on a VLAN device",
         (Kind::Tap { .. }, Side::Stack) => "stack on a TAP",
         (Kind::Outside { .. }, Side::Stack) => "stack on a NIC",
     }

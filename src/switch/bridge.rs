@@ -596,5 +596,5 @@ fn pass_up(walk: &mut Walk<'_>, bridge: &PlanBridge, vlan: Vlan<'_>, mut transit
             }
         }
     }
-    walk.deliver_up(bridge.netdev, &transit);
+    walk.receive_up(bridge.netdev, &transit);
 }

@@ -19,6 +19,7 @@ pub mod path;
 pub mod plan;
 mod transit;
 pub mod verdict;
+pub mod vlan;
 
 pub use counters::{
     AttachmentCounters, BridgeCounters, Counters, GuardCounters, NetdevCounters, VlanCounters,
@@ -32,3 +33,4 @@ pub use plan::{
 };
 pub use transit::Edit;
 pub use verdict::{DropReason, PacketType, Verdict};
+pub use vlan::{PlanVlanDevice, Uppers};

@@ -11,7 +11,7 @@ use super::fdb::View;
 use super::transit::{Edit, Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, DropReason, Key, NetdevId, PacketType, Plan, PlanAttachment,
-    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge,
+    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge, vlan,
 };
 use crate::time::Instant;
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
@@ -246,6 +246,10 @@ pub(super) struct Walk<'a> {
     /// The frame as it came in.
     octets: &'a [u8],
     pub(super) header: Header,
+    /// The priority of the frame (`skb->priority`): only VLAN devices give it one.
+    pub(super) priority: u32,
+    /// Steps made so far, of those that count for [`HOP_LIMIT`].
+    hops: u32,
     copies: u32,
     trapped: bool,
     refused: Option<DropReason>,
@@ -271,6 +275,8 @@ impl<'a> Walk<'a> {
             frame: 0,
             octets: &[],
             header: Header::NONE,
+            priority: 0,
+            hops: 0,
             copies: 0,
             trapped: false,
             refused: None,
@@ -308,6 +314,7 @@ impl<'a> Walk<'a> {
     fn run(&mut self, ingress: AttachmentId, index: u32, octets: &'a [u8]) -> Verdict {
         self.frame = index;
         self.octets = octets;
+        (self.priority, self.hops) = (0, 0);
         (self.copies, self.trapped, self.refused) = (0, false, None);
         self.enter(ingress, octets);
         self.drain();
@@ -327,15 +334,19 @@ impl<'a> Walk<'a> {
 
     /// Goes on with the copies that met another bridge, until there are none or they have gone too far.
     fn drain(&mut self) {
-        let mut hops = 0;
         while let Some((netdev, transit)) = self.egress.pending.pop_front() {
-            hops += 1;
-            if hops > HOP_LIMIT {
-                self.lose(netdev, DropReason::HopLimit);
-            } else {
+            if self.hop() {
                 self.receive_again(netdev, transit);
+            } else {
+                self.lose(netdev, DropReason::HopLimit);
             }
         }
+    }
+
+    /// Counts a step; false when the frame and its copies have made too many.
+    pub(super) fn hop(&mut self) -> bool {
+        self.hops += 1;
+        self.hops <= HOP_LIMIT
     }
 
     /// From the attachment to the first `receive` or `transmit`.
@@ -390,6 +401,9 @@ impl<'a> Walk<'a> {
             self.counters.netdevs[id.index()].rx_dropped += 1;
             return self.refuse(DropReason::TruncatedTag);
         }
+        if netdev.uppers.is_some() {
+            return vlan::receive(self, id, transit);
+        }
         self.handle(netdev, transit);
     }
 
@@ -406,7 +420,13 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn receive_again(&mut self, id: NetdevId, transit: Transit) {
         self.header = self.header_of(&transit);
-        self.receive(id, &self.plan.netdevs[id.index()], transit);
+        // A veth pair takes the priority off (____dev_forward_skb).
+        self.priority = 0;
+        let netdev = &self.plan.netdevs[id.index()];
+        if transit.tag.is_some() && netdev.uppers.is_some() {
+            return vlan::receive(self, id, transit);
+        }
+        self.receive(id, netdev, transit);
     }
 
     /// A frame leaves by a netdev (`ndo_start_xmit`).
@@ -428,8 +448,11 @@ impl<'a> Walk<'a> {
                 self.count_tx(id, self.len(&transit));
                 bridge::transmit(self, bridge, transit);
             }
+            Transmit::Vlan(index) => vlan::transmit(self, id, index, transit),
             Transmit::Nothing => {
-                self.count_tx(id, self.len(&transit));
+                // A dummy takes no tag in metadata.
+                let tag = transit.tag.map_or(0, |_| TAG_LEN);
+                self.count_tx(id, self.len(&transit) + tag);
                 self.lose(id, DropReason::DummyTransmit);
             }
         }
@@ -458,12 +481,14 @@ impl<'a> Walk<'a> {
         transit.kind = kind;
         match peer.receive {
             // Nothing more can branch there, so no queue is needed.
-            Receive::Stack => {
-                let header = self.header;
+            Receive::Stack if peer.uppers.is_none() => {
+                let saved = (self.header, self.priority);
                 self.receive_again(peer_id, transit);
-                self.header = header;
+                (self.header, self.priority) = saved;
             }
-            Receive::Bridge(..) => self.egress.pending.push_back((peer_id, transit)),
+            Receive::Stack | Receive::Bridge(..) => {
+                self.egress.pending.push_back((peer_id, transit))
+            }
         }
     }
 
@@ -473,13 +498,22 @@ impl<'a> Walk<'a> {
         self.len(&transit) > netdev.mtu as usize + ETHERNET_HEADER + TAG_LEN
     }
 
-    /// Hands a frame to the stack of a netdev.
-    pub(super) fn deliver_up(&mut self, netdev: NetdevId, transit: &Transit) {
-        self.leave(
-            self.plan.netdevs[netdev.index()].stack,
-            transit.kind,
-            transit,
-        );
+    /// Hands a frame to the stack of a bridge port, past the bridge.
+    pub(super) fn deliver_up(&mut self, id: NetdevId, transit: &Transit) {
+        let netdev = &self.plan.netdevs[id.index()];
+        if transit.tag.is_some() && netdev.uppers.is_some() {
+            return vlan::pass(self, id, *transit);
+        }
+        self.leave(netdev.stack, transit.kind, transit);
+    }
+
+    /// A bridge hands a frame to its own netdev, which receives it like any other.
+    pub(super) fn receive_up(&mut self, id: NetdevId, transit: &Transit) {
+        let netdev = &self.plan.netdevs[id.index()];
+        if netdev.uppers.is_some() {
+            return vlan::receive(self, id, *transit);
+        }
+        self.leave(netdev.stack, transit.kind, transit);
     }
 
     /// Counts a bridge's copy for its host port as the kernel does: without the header and without the
@@ -508,8 +542,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Counts a frame that a VLAN device receives, without the header (`vlan_do_receive`).
+    pub(super) fn count_vlan_device_rx(&mut self, id: NetdevId, transit: &Transit) {
+        self.count_rx(id, self.len(transit) - ETHERNET_HEADER);
+        if transit.kind == PacketType::Multicast {
+            self.counters.netdevs[id.index()].multicast += 1;
+        }
+    }
+
     #[inline(always)]
-    fn leave(&mut self, attachment: AttachmentId, kind: PacketType, transit: &Transit) {
+    pub(super) fn leave(&mut self, attachment: AttachmentId, kind: PacketType, transit: &Transit) {
         let edit = self.egress.heads.edit(transit, self.frame, self.octets);
         let queue = &mut self.egress.queues[attachment.index()];
         if queue.is_empty() {
@@ -554,15 +596,35 @@ impl<'a> Walk<'a> {
 
     /// Returns EtherType and payload of a copy: what is behind its addresses and the tag aside.
     pub(super) fn payload(&self, transit: &Transit) -> (u16, &[u8]) {
-        let heads = &self.egress.heads;
-        let ether_type = heads.ether_type(transit, self.octets).unwrap_or(0);
-        (ether_type, heads.payload(transit, self.octets))
+        let payload = self.egress.heads.payload(transit, self.octets);
+        (self.ether_type(transit), payload)
     }
 
     /// Gives a copy another destination address.
     pub(super) fn readdress(&mut self, transit: &mut Transit, destination: MacAddr) {
         let heads = &mut self.egress.heads;
         heads.readdress(transit, self.octets, destination);
+    }
+
+    /// [`Self::untag`] behind some tags that stay in front of the octets.
+    pub(super) fn untag_behind(
+        &mut self,
+        transit: &mut Transit,
+        buried: usize,
+    ) -> Result<(), TruncatedTag> {
+        let heads = &mut self.egress.heads;
+        heads.untag_behind(transit, self.octets, buried)
+    }
+
+    /// Puts a tag into the octets, behind some that are there already.
+    pub(super) fn bury(&mut self, transit: &mut Transit, tag: Tag, buried: usize) {
+        self.egress.heads.bury(transit, self.octets, tag, buried);
+    }
+
+    /// Returns the EtherType (or length) of a copy, not counting the tag aside; 0 where it is cut off.
+    pub(super) fn ether_type(&self, transit: &Transit) -> u16 {
+        let heads = &self.egress.heads;
+        heads.ether_type(transit, self.octets).unwrap_or(0)
     }
 
     /// Puts a tag aside; one that is there already becomes payload.
@@ -594,14 +656,14 @@ impl<'a> Walk<'a> {
 
     /// Returns the length of a copy without the tag aside (`skb->len` and the header).
     #[inline(always)]
-    fn len(&self, transit: &Transit) -> usize {
+    pub(super) fn len(&self, transit: &Transit) -> usize {
         Heads::len(transit, self.octets)
     }
 
     /// Returns the header of a copy, which may no longer be that of the frame.
     fn header_of(&self, transit: &Transit) -> Header {
+        let ether_type = self.ether_type(transit);
         let heads = &self.egress.heads;
-        let ether_type = heads.ether_type(transit, self.octets).unwrap_or(0);
         let (destination, source) = heads.addresses(transit).unwrap_or_else(|| {
             let frame = Header::parse(self.octets).unwrap_or(Header::NONE);
             (frame.destination, frame.source)
@@ -649,7 +711,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(always)]
-    fn count_tx(&mut self, netdev: NetdevId, octets: usize) {
+    pub(super) fn count_tx(&mut self, netdev: NetdevId, octets: usize) {
         let counters = &mut self.counters.netdevs[netdev.index()];
         counters.tx_packets += 1;
         counters.tx_bytes += octets as u64;
@@ -683,7 +745,7 @@ fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vi
             let vlans = plan.bridges[bridge as usize].vlans.as_deref();
             Some((bridge, vlans.and_then(|vlans| vlans.host_pvid)))
         }
-        (Side::Stack, Transmit::Wire(_) | Transmit::Nothing) => None,
+        (Side::Stack, Transmit::Wire(_) | Transmit::Vlan(_) | Transmit::Nothing) => None,
     }
 }
 

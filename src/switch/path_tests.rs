@@ -77,6 +77,7 @@ impl Bench {
             receive: Receive::Stack,
             transmit: Transmit::Bridge(0),
             stack: HOST,
+            uppers: None,
         }];
         let mut attachments = vec![PlanAttachment {
             netdev: NetdevId(0),
@@ -113,6 +114,7 @@ impl Bench {
                 receive: Receive::Bridge(0, number(n)),
                 transmit: Transmit::Wire(wire(u32::from(n))),
                 stack: port_stack(u32::from(n)),
+                uppers: None,
             });
             slots.push(Some(PlanPort {
                 netdev: id,
@@ -153,6 +155,7 @@ impl Bench {
         };
         Self {
             plan: Plan {
+                vlan_devices: Vec::new(),
                 netdevs,
                 attachments,
                 bridges: vec![bridge],

@@ -7,9 +7,9 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use super::Fdb;
 use super::guard::PlanGuard;
 use super::mdb::PlanMulticast;
+use super::{Fdb, PlanVlanDevice, Uppers};
 use crate::time::Duration;
 use crate::wire::{MacAddr, TagType, Vid};
 
@@ -184,6 +184,8 @@ pub struct Plan {
     pub attachments: Vec<PlanAttachment>,
     /// The bridges, in no particular order; [`Receive::Bridge`] and [`Transmit::Bridge`] index it.
     pub bridges: Vec<PlanBridge>,
+    /// The VLAN devices, in no particular order; [`Transmit::Vlan`] indexes it.
+    pub vlan_devices: Vec<PlanVlanDevice>,
     /// How many VLANs have counters: one more than the highest index in any [`VlanStats`].
     pub vlan_counters: u32,
 }
@@ -210,6 +212,8 @@ pub struct PlanNetdev {
     pub receive: Receive,
     /// Where a frame goes that leaves by it.
     pub transmit: Transmit,
+    /// The VLAN devices on it, which come before `receive`.
+    pub uppers: Option<Box<Uppers>>,
     /// This namespace's own stack on it.
     pub stack: AttachmentId,
 }
@@ -232,6 +236,8 @@ pub enum Transmit {
     Peer(NetdevId),
     /// A bridge device: looks up or floods (index into [`Plan::bridges`]).
     Bridge(u32),
+    /// A VLAN device: adds its tag and hands it to its lower (index into [`Plan::vlan_devices`]).
+    Vlan(u32),
     /// A dummy, or a deleted netdev: discards it.
     Nothing,
 }

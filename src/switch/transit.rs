@@ -205,6 +205,57 @@ impl Heads {
         Ok(())
     }
 
+    /// [`Self::untag`] for a frame whose first tags are to stay where they are (`buried` many): Linux
+    /// goes on with the type behind them.
+    pub(super) fn untag_behind(
+        &mut self,
+        transit: &mut Transit,
+        frame: &[u8],
+        buried: usize,
+    ) -> Result<(), TruncatedTag> {
+        let at = ADDRESSES + buried * TAG_LEN;
+        let head = self.get(transit.head);
+        let in_head = head.len() > at;
+        let rest = match in_head {
+            true => &head[at..],
+            false => frame.get(transit.skip as usize..).unwrap_or_default(),
+        };
+        let announced = rest.first_chunk().copied().map(u16::from_be_bytes);
+        if transit.tag.is_some() || announced.and_then(TagType::of).is_none() {
+            return Ok(());
+        }
+        if Self::len(transit, frame) < TAGGED_MIN + buried * TAG_LEN {
+            return Err(TruncatedTag);
+        }
+        transit.tag = Some(Tag::read(rest).ok_or(TruncatedTag)?);
+        if in_head {
+            let (start, old) = (self.octets.len(), transit.head.start as usize);
+            let end = old + transit.head.len as usize;
+            self.octets.extend_from_within(old..old + at);
+            self.octets.extend_from_within(old + at + TAG_LEN..end);
+            transit.head = self.since(start);
+        } else {
+            transit.skip += TAG_LEN as u32;
+        }
+        Ok(())
+    }
+
+    /// Puts a tag into the octets, behind those that are there already (`buried` many).
+    pub(super) fn bury(&mut self, transit: &mut Transit, frame: &[u8], tag: Tag, buried: usize) {
+        let (start, at) = (self.octets.len(), ADDRESSES + buried * TAG_LEN);
+        let (old, len) = (transit.head.start as usize, transit.head.len as usize);
+        if len == 0 {
+            self.octets.extend_from_slice(&frame[..ADDRESSES]);
+        } else {
+            self.octets.extend_from_within(old..old + at.min(len));
+        }
+        self.octets.extend_from_slice(&tag.octets());
+        if len > at {
+            self.octets.extend_from_within(old + at..old + len);
+        }
+        transit.head = self.since(start);
+    }
+
     /// Puts the tag aside back into the octets, where it becomes payload.
     pub(super) fn settle_tag(&mut self, transit: &mut Transit, frame: &[u8]) {
         let Some(tag) = transit.tag.take() else {
@@ -398,6 +449,28 @@ mod tests {
         assert_eq!(Heads::len(&transit, FRAME), 20);
         let sent = whole(&mut heads, &transit);
         assert_eq!(sent, b"ddddddssssss\x81\x00\x00\x02\x08\x06answer");
+    }
+
+    #[test]
+    fn buried_tags_stay_in_front() {
+        let mut heads = Heads::default();
+        let mut transit = Transit::new(PacketType::Host);
+        heads.untag(&mut transit, FRAME).unwrap();
+        let outer = transit.tag.take().unwrap();
+        heads.bury(&mut transit, FRAME, outer, 0);
+        heads.untag_behind(&mut transit, FRAME, 1).unwrap();
+        assert_eq!(transit.tag.map(|tag| tag.tag_type), Some(TagType::Dot1Ad));
+        let inner = transit.tag.take().unwrap();
+        assert_eq!(
+            whole(&mut heads, &transit),
+            b"DDDDDDSSSSSS\x81\x00\x60\x0a\x08\x00payload"
+        );
+        heads.untag_behind(&mut transit, FRAME, 1).unwrap();
+        assert_eq!(transit.tag, None, "the buried tag is not looked at");
+        heads.bury(&mut transit, FRAME, inner, 1);
+        assert_eq!(whole(&mut heads, &transit), FRAME);
+        heads.untag_behind(&mut transit, FRAME, 1).unwrap();
+        assert_eq!(transit.tag, Some(inner), "it was in the head");
     }
 
     #[test]

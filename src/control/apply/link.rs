@@ -1,11 +1,13 @@
 //! Namespaces and netdevs: `ip netns`, `ip link`, `ip tuntap`.
 
 use super::bridge::validate;
-use super::{Apply, Done, Failure, pending};
+use super::{Apply, Done, Failure};
 use crate::iproute::command::{
     BridgeOptions, LinkAdd, LinkAddKind, LinkCommon, LinkSet, LinkSetKind, PortOptions,
+    VlanDeviceOptions,
 };
 use crate::netdev::link::{NewLink, not_a_bridge};
+use crate::netdev::vlan_device::VlanChange;
 use crate::netdev::{Errno, Kind, NamespaceId, NetdevId, Refusal};
 
 impl Apply<'_> {
@@ -38,13 +40,27 @@ impl Apply<'_> {
             LinkAddKind::Veth { peer, common } => {
                 (self.target_namespace(common)?, peer.clone(), Some(common))
             }
-            LinkAddKind::Bridge(_) | LinkAddKind::Dummy => (None, None, None),
-            LinkAddKind::Vlan { .. } => return pending::refuse("a VLAN device"),
+            LinkAddKind::Bridge(_) | LinkAddKind::Dummy | LinkAddKind::Vlan { .. } => {
+                (None, None, None)
+            }
+        };
+        let vlan = match &link.kind {
+            LinkAddKind::Vlan { lower, options } => {
+                let lower = lower
+                    .as_ref()
+                    .map(|name| self.device(name, 1))
+                    .transpose()?;
+                Some((lower, vlan_change(options)))
+            }
+            _ => None,
         };
         check_txqlen(common)?;
         peer_common.map_or(Ok(()), check_txqlen)?;
         if let LinkAddKind::Bridge(options) = &link.kind {
             validate(options)?;
+        }
+        if let Some((_, change)) = &vlan {
+            change.check(common.address)?;
         }
         // Before the kernel makes anything it looks the name up where the command runs, even if the
         // netdev is to be made elsewhere.
@@ -80,7 +96,10 @@ impl Apply<'_> {
                 };
                 self.network.add_veth(own, peer, theirs.up == Some(true))?
             }
-            LinkAddKind::Vlan { .. } => return pending::refuse("a VLAN device"),
+            LinkAddKind::Vlan { .. } => {
+                let (lower, change) = vlan.unwrap_or_default();
+                self.network.add_vlan(self.now, own, lower, &change)?
+            }
         };
         let done = self.configure(id, link, master);
         if done.is_err() {
@@ -99,12 +118,12 @@ impl Apply<'_> {
         if let LinkAddKind::Bridge(options) = &link.kind {
             self.bridge_options(id, options)?;
         }
-        self.flags(id, &link.common);
+        self.flags(id, &link.common)?;
         if let (LinkAddKind::Veth { common, .. }, Kind::Veth { peer }) =
             (&link.kind, &self.network.netdev(id).kind)
         {
             let peer = *peer;
-            self.flags(peer, common);
+            self.flags(peer, common)?;
         }
         match master {
             Some(Some(master)) => self.set_master(id, master),
@@ -119,23 +138,17 @@ impl Apply<'_> {
         let target = self.target_namespace(common)?;
         let master = self.master(common)?;
         let id = self.device(&set.dev, 1)?;
-        let kind = match &set.kind {
-            Some(LinkSetKind::Port(options)) => Some(Err((
-                options,
-                self.backup(options, |name| {
-                    (
-                        format!("Error: argument \"{name}\" is wrong: Device does not exist\n\n"),
-                        255,
-                    )
-                })?,
-            ))),
-            Some(LinkSetKind::Bridge(options)) => Some(Ok(options)),
-            Some(LinkSetKind::Vlan(_)) => return pending::refuse("a VLAN device"),
-            None => None,
+        let backup = match &set.kind {
+            Some(LinkSetKind::Port(options)) => self.backup(options, |name| {
+                let text =
+                    format!("Error: argument \"{name}\" is wrong: Device does not exist\n\n");
+                (text, 255)
+            })?,
+            _ => None,
         };
         check_txqlen(common)?;
-        let noted = match kind {
-            Some(Ok(options)) => {
+        let noted = match &set.kind {
+            Some(LinkSetKind::Bridge(options)) => {
                 validate(options)?;
                 if self.network.netdev(id).bridge().is_none()
                     && *options != BridgeOptions::default()
@@ -145,11 +158,17 @@ impl Apply<'_> {
                 self.bridge_options(id, options)?;
                 true
             }
-            Some(Err((options, backup))) if *options != PortOptions::default() => {
+            Some(LinkSetKind::Port(options)) if *options != PortOptions::default() => {
                 self.port_options(id, options, backup)?;
                 true
             }
-            Some(Err(_)) | None => false,
+            Some(LinkSetKind::Vlan(options)) => {
+                let change = vlan_change(options);
+                change.check(common.address)?;
+                self.network.change_vlan(id, &change)?;
+                true
+            }
+            Some(LinkSetKind::Port(_)) | None => false,
         };
         let done = self.set_link(id, common, target, master);
         if noted || common.alias.is_some() {
@@ -183,7 +202,7 @@ impl Apply<'_> {
         if let Some(alias) = &common.alias {
             self.network.set_alias(id, alias);
         }
-        self.flags(id, common);
+        self.flags(id, common)?;
         match master_ifindex {
             None => {}
             Some(None) => self.network.set_master(self.now, id, None)?,
@@ -209,23 +228,25 @@ impl Apply<'_> {
         Ok(self.network.set_master(self.now, id, Some(master))?)
     }
 
-    /// `__dev_change_flags`.
-    fn flags(&mut self, id: NetdevId, common: &LinkCommon) {
+    /// `__dev_change_flags`; that the netdev cannot come up keeps nothing else from being applied.
+    fn flags(&mut self, id: NetdevId, common: &LinkCommon) -> Done {
         if let Some(on) = common.arp {
             self.network.set_arp(id, on);
         }
         if let Some(on) = common.multicast {
             self.network.set_multicast(id, on);
         }
-        if let Some(up) = common.up {
-            self.network.set_up(self.now, id, up);
-        }
+        let opened = match common.up {
+            Some(up) => self.network.set_up(self.now, id, up),
+            None => Ok(()),
+        };
         if let Some(on) = common.promisc {
             self.network.set_promisc(id, on);
         }
         if let Some(on) = common.allmulticast {
             self.network.set_allmulticast(id, on);
         }
+        Ok(opened?)
     }
 
     pub(super) fn link_del(&mut self, dev: &str) -> Done {
@@ -278,6 +299,20 @@ impl Apply<'_> {
                 })
             }
         }
+    }
+}
+
+fn vlan_change(options: &VlanDeviceOptions) -> VlanChange {
+    VlanChange {
+        vid: options.id,
+        protocol: options.protocol,
+        reorder_hdr: options.reorder_hdr,
+        gvrp: options.gvrp,
+        mvrp: options.mvrp,
+        loose_binding: options.loose_binding,
+        bridge_binding: options.bridge_binding,
+        ingress_qos: options.ingress_qos.clone(),
+        egress_qos: options.egress_qos.clone(),
     }
 }
 

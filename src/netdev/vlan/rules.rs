@@ -76,6 +76,7 @@ impl Network {
             .iter()
             .try_for_each(|vid| self.join_vlan(now, bridge, port, vid, how, vids.is_range()));
         self.vlans_changed(bridge);
+        self.follow_members(now, bridge);
         done
     }
 
@@ -87,6 +88,7 @@ impl Network {
     pub fn leave_vlans(&mut self, now: Instant, id: NetdevId, vids: Vids) -> Result<(), Refusal> {
         let (bridge, port) = self.fdb_of(id)?;
         self.take_out(now, bridge, port, vids.iter());
+        self.follow_members(now, bridge);
         Ok(())
     }
 

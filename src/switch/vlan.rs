@@ -1,0 +1,230 @@
+//! A frame's way through VLAN devices.
+//!
+//! [`receive`] is what a netdev with VLAN devices on it does first with a frame that comes in, before
+//! its bridge sees it: the device of the frame's VLAN takes it, and then the same happens there
+//! (`vlan_do_receive`, which `__netif_receive_skb_core` calls again and again). [`transmit`] is a frame
+//! that leaves by a VLAN device: it gets the device's tag and leaves by the lower
+//! (`vlan_dev_hard_start_xmit`).
+//!
+//! | tag of the frame | on a bridge port | elsewhere |
+//! |---|---|---|
+//! | VLAN of a device that is up | the device's | the device's |
+//! | VLAN of a device that is down | dropped | dropped |
+//! | another VLAN | the bridge's, tag and all | the stack's, tag and all |
+//! | VID 0, then a tag of a device | the bridge's | the device's: VID 0 is no VLAN |
+//!
+//! Steps up and down count as hops ([`HOP_LIMIT`](super::path::HOP_LIMIT)), because VLAN devices that
+//! are ports of several bridges multiply copies.
+
+use super::path::Walk;
+use super::transit::Transit;
+use super::{DropReason, NetdevId, PacketType, PlanNetdev, Receive, Transmit, bridge};
+use crate::wire::{Tag, TagType};
+
+/// The VLAN devices on a netdev.
+#[derive(Clone, Debug, Default)]
+pub struct Uppers {
+    /// By tag type and VID, in this order.
+    devices: Vec<(TagType, u16, NetdevId)>,
+}
+
+impl Uppers {
+    /// Makes a table of (tag type, VID, device), each VLAN at most once.
+    #[must_use]
+    pub fn new(devices: impl IntoIterator<Item = (TagType, u16, NetdevId)>) -> Self {
+        let mut devices: Vec<_> = devices.into_iter().collect();
+        devices.sort_unstable();
+        Self { devices }
+    }
+
+    /// Returns the device of a tag's VLAN.
+    fn get(&self, tag: Tag) -> Option<NetdevId> {
+        let key = |(tag_type, vid, _): &(TagType, u16, NetdevId)| (*tag_type, *vid);
+        let wanted = (tag.tag_type, tag.vid());
+        let at = self.devices.binary_search_by_key(&wanted, key).ok()?;
+        self.devices.get(at).map(|(_, _, device)| *device)
+    }
+}
+
+/// One VLAN device, as the fast path sees it.
+#[derive(Clone, Debug)]
+pub struct PlanVlanDevice {
+    /// The netdev below it.
+    pub lower: NetdevId,
+    /// The type of its tag.
+    pub tag_type: TagType,
+    /// Its VID, 0 to 4094.
+    pub vid: u16,
+    /// `reorder_hdr`: frames come up without their tag.
+    pub reorder_hdr: bool,
+    /// The lower takes a tag in metadata (`NETIF_F_HW_VLAN_*TAG_TX`), so that it does not count as
+    /// length: all but dummies and VLAN devices do.
+    pub lower_takes_tags: bool,
+    /// The priority of a received frame by the PCP of its tag.
+    pub ingress_qos: [u32; 8],
+    /// (priority, PCP): of a frame that is sent, and of its tag then. Other priorities have PCP 0.
+    pub egress_qos: Vec<(u32, u8)>,
+}
+
+impl PlanVlanDevice {
+    /// The tag of a frame of some priority.
+    fn tag(&self, priority: u32) -> Tag {
+        let found = self.egress_qos.iter().find(|(from, _)| *from == priority);
+        let pcp = found.map_or(0, |(_, pcp)| u16::from(*pcp));
+        Tag {
+            tag_type: self.tag_type,
+            tci: pcp << 13 | self.vid,
+        }
+    }
+}
+
+/// A frame comes in at a netdev with VLAN devices on it.
+#[inline(never)]
+pub(super) fn receive(walk: &mut Walk<'_>, id: NetdevId, transit: Transit) {
+    climb(walk, id, Climber { transit, buried: 0 });
+}
+
+/// A frame on its way up.
+#[derive(Clone, Copy, Debug)]
+struct Climber {
+    transit: Transit,
+    /// Tags of devices without `reorder_hdr`, which are in front of the octets and no longer looked at.
+    buried: usize,
+}
+
+fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
+    let plan = walk.plan;
+    loop {
+        let netdev = &plan.netdevs[id.index()];
+        if walk.untag_behind(&mut frame.transit, frame.buried).is_err() {
+            walk.counters.netdevs[id.index()].rx_dropped += 1;
+            return walk.refuse(DropReason::TruncatedTag);
+        }
+        match demultiplex(walk, netdev, &mut frame) {
+            Ok(Some(upper)) => id = upper,
+            Ok(None) => match netdev.receive {
+                Receive::Bridge(bridge, port) => {
+                    return bridge::receive(walk, bridge, port, frame.transit);
+                }
+                Receive::Stack => match behind_priority_tag(walk, netdev, &frame) {
+                    Ok(Some((upper, inner))) => (id, frame) = (upper, inner),
+                    Ok(None) => {
+                        let Climber { transit, .. } = frame;
+                        return walk.leave(netdev.stack, transit.kind, &transit);
+                    }
+                    Err(reason) => return walk.refuse(reason),
+                },
+            },
+            Err(reason) => return walk.refuse(reason),
+        }
+    }
+}
+
+/// A frame goes up from a bridge port, past the handler that had looked for VLAN devices before.
+#[inline(never)]
+pub(super) fn pass(walk: &mut Walk<'_>, id: NetdevId, transit: Transit) {
+    let netdev = &walk.plan.netdevs[id.index()];
+    match behind_priority_tag(walk, netdev, &Climber { transit, buried: 0 }) {
+        Ok(Some((upper, inner))) => climb(walk, upper, inner),
+        Ok(None) => walk.leave(netdev.stack, transit.kind, &transit),
+        Err(reason) => walk.refuse(reason),
+    }
+}
+
+/// The VLAN device that takes the frame by its outermost tag, which comes off (`vlan_do_receive`).
+fn demultiplex(
+    walk: &mut Walk<'_>,
+    netdev: &PlanNetdev,
+    frame: &mut Climber,
+) -> Result<Option<NetdevId>, DropReason> {
+    let transit = &mut frame.transit;
+    let Some(uppers) = &netdev.uppers else {
+        return Ok(None);
+    };
+    let Some((tag, id)) = transit.tag.and_then(|tag| Some((tag, uppers.get(tag)?))) else {
+        return Ok(None);
+    };
+    let device = &walk.plan.netdevs[id.index()];
+    if !device.up {
+        return Err(DropReason::VlanDeviceDown);
+    }
+    if !walk.hop() {
+        return Err(DropReason::HopLimit);
+    }
+    // The lower may have another address.
+    if transit.kind == PacketType::OtherHost && walk.header.destination == device.mac {
+        transit.kind = PacketType::Host;
+    }
+    transit.tag = None;
+    walk.count_vlan_device_rx(id, transit);
+    if let Transmit::Vlan(index) = device.transmit {
+        let vlan = &walk.plan.vlan_devices[index as usize];
+        walk.priority = vlan.ingress_qos[usize::from(tag.pcp())];
+        // The tag becomes part of the octets; the type that is looked at next is the one behind it.
+        if !vlan.reorder_hdr && device.receive == Receive::Stack {
+            walk.bury(transit, tag, frame.buried);
+            frame.buried += 1;
+        }
+    }
+    Ok(Some(id))
+}
+
+/// A frame whose outermost tag has VID 0, which is no VLAN: the tags behind it, one by one, until a
+/// device takes the frame. It is as it was when none does.
+fn behind_priority_tag(
+    walk: &mut Walk<'_>,
+    netdev: &PlanNetdev,
+    frame: &Climber,
+) -> Result<Option<(NetdevId, Climber)>, DropReason> {
+    let mut inner = *frame;
+    while inner.transit.tag.is_some_and(|tag| tag.vid() == 0) {
+        inner.transit.tag = None;
+        let untagged = walk.untag_behind(&mut inner.transit, inner.buried);
+        untagged.map_err(|_| DropReason::TruncatedTag)?;
+        if let Some(upper) = demultiplex(walk, netdev, &mut inner)? {
+            return Ok(Some((upper, inner)));
+        }
+    }
+    Ok(None)
+}
+
+/// A frame leaves by a VLAN device.
+#[inline(never)]
+pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transit: Transit) {
+    let plan = walk.plan;
+    let vlan = &plan.vlan_devices[index as usize];
+    if !walk.hop() {
+        return walk.lose(id, DropReason::HopLimit);
+    }
+    // A VLAN device takes no tag in metadata.
+    walk.settle_tag(&mut transit);
+    let len = walk.len(&transit);
+    let carries = walk.ether_type(&transit) == vlan.tag_type as u16;
+    if vlan.reorder_hdr || !carries {
+        transit.tag = Some(vlan.tag(walk.priority));
+    } else if vlan.lower_takes_tags {
+        // Whatever its VID, the frame's own tag is good enough; one that is cut short stays where it is.
+        let _ = walk.untag(&mut transit);
+    }
+    let lower = &plan.netdevs[vlan.lower.index()];
+    let refused = if lower.up {
+        let before = walk.counters.netdevs[vlan.lower.index()].tx_dropped;
+        walk.transmit(vlan.lower, lower, transit);
+        walk.counters.netdevs[vlan.lower.index()].tx_dropped != before
+    } else {
+        // Of a loose binding. A netdev with a queue loses the frame there, and nobody counts it.
+        let queued = matches!(lower.transmit, Transmit::Wire(_));
+        walk.counters.netdevs[vlan.lower.index()].tx_dropped += u64::from(!queued);
+        walk.lose(vlan.lower, DropReason::NetdevDown);
+        !queued
+    };
+    if refused {
+        walk.counters.netdevs[id.index()].tx_dropped += 1;
+    } else {
+        walk.count_tx(id, len);
+    }
+}
+
+#[cfg(test)]
+#[path = "vlan_tests.rs"]
+mod tests;
