@@ -12,7 +12,7 @@
 //!   bind ADDRESS MAC [vlan VID]       a binding by hand; unbind ADDRESS takes it away
 //!   mac_vlan MAC VID                  untagged frames of a station belong to VID; no_mac_vlan MAC takes it away
 //!   private isolated|promiscuous|community N|off
-//! tapswitch port show [dev PORT] [-j]
+//! tapswitch [-s] [-j] port show [dev PORT]
 //! ```
 //!
 //! Options may stand in any order. Those that add to a list may be given more than once and are applied

@@ -83,6 +83,8 @@ const BRIDGE: &Keywords<Opt> = &[
 
 /// Of our own program in a script, spelled as the others'.
 const TAPSWITCH: &Keywords<Opt> = &[
+    ("-stats", Prefix, Opt::Statistics),
+    ("-statistics", Prefix, Opt::Statistics),
     ("-json", Prefix, Opt::Json),
     ("-pretty", Prefix, Opt::Pretty),
     ("-netns", Prefix, Opt::Netns),

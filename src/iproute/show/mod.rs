@@ -21,6 +21,7 @@ mod fdb;
 mod golden;
 #[cfg(test)]
 mod golden_bridge;
+mod guard;
 mod link;
 mod link_info;
 mod mdb;
@@ -35,6 +36,7 @@ mod vlan;
 pub use addr::show as addr;
 pub use bridge_link::show as bridge_link;
 pub use fdb::{get as fdb_get, show as fdb};
+pub use guard::show as guard;
 pub use link::show as link;
 pub use mdb::show as mdb;
 pub use neigh::{flush as neigh_flush, flushed as neigh_flushed, get as neigh_get, show as neigh};
@@ -60,6 +62,14 @@ pub enum ShowError {
     /// `bridge`: no netdev of the name given as `br` (exit status 255).
     #[error("Cannot find bridge device \"{0}\"")]
     CannotFindBridge(String),
+    /// `tapswitch`: no netdev of that name (exit status 1).
+    #[error("tapswitch: there is no netdev \"{0}\"")]
+    NoNetdev(String),
+    /// `tapswitch`: the netdev is no port (exit status 1).
+    #[error(
+        "tapswitch: {0} is not a bridge port: guards belong to ports (ip link set {0} master BRIDGE)"
+    )]
+    NotAPort(String),
 }
 
 impl ShowError {
@@ -67,7 +77,7 @@ impl ShowError {
     #[must_use]
     pub const fn status(&self) -> u8 {
         match self {
-            Self::NoDevice(_) | Self::NoNeighDevice(_) => 1,
+            Self::NoDevice(_) | Self::NoNeighDevice(_) | Self::NoNetdev(_) | Self::NotAPort(_) => 1,
             Self::NoMaster(_) | Self::CannotFindDevice(_) | Self::CannotFindBridge(_) => 255,
         }
     }

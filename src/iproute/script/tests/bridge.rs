@@ -409,6 +409,7 @@ const NEWER: &[&str] = &[
     "ip link set p1 type bridge_slave neigh_vlan_suppress on mcast_max_groups 5 backup_nhid 0",
     "tapswitch port set dev p1",
     "tapswitch -p -j port show",
+    "tapswitch -s --json port",
     "tapswitch port set dev p1 storm_unknown off storm_multicast 5Mfps",
 ];
 
