@@ -1,26 +1,27 @@
-//! Bridge protocol data units: what spanning trees say to each other (IEEE 802.1D-1998 clause 9).
+//! Bridge protocol data units: what spanning trees say to each other (IEEE 802.1D-1998 and -2004, clause 9).
 //!
 //! A BPDU travels as an IEEE 802.3 frame with LLC header 42 42 03, unpadded as Linux sends it:
 //!
 //! ```text
-//! octets      6            6        2         3           4 or 35
-//!        destination    source   length   42 42 03   protocol 0, version 0, type, …
+//! octets      6            6        2         3           4, 35 or 36
+//!        destination    source   length   42 42 03   protocol 0, version 0 or 2, type, …
 //! ```
 //!
 //! Times are [`Duration`]s; the 1/256 s of the wire exists only in this file. One such tick is
 //! 3,906,250 ns, so decoding loses nothing and encoding rounds down, as the kernel does.
 //!
-//! Reading is in two steps because Linux looks at a port's `guard` between them
-//! (`br_stp_rcv`): [`Pdu::parse`] checks everything up to the protocol version,
-//! [`Pdu::message`] the rest.
+//! Reading is in two steps because bridges look at a port's BPDU guard between them
+//! (`br_stp_rcv`). What Linux's classic spanning tree listens to is [`Pdu::parse`], everything up to the
+//! protocol version, and then [`Pdu::message`]. A bridge that speaks RSTP uses [`Pdu::parse_any_version`]
+//! and [`Pdu::rapid_message`], which follow 802.1D-2004 9.3.4.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, is_tag_type};
 
-/// Octets of a Configuration BPDU's frame, the longest there is.
-pub const MAX_BPDU_FRAME: usize = ETHERNET_HEADER + LLC.len() + CONFIG_LEN;
+/// Octets of an RST BPDU's frame, the longest there is.
+pub const MAX_BPDU_FRAME: usize = ETHERNET_HEADER + LLC.len() + RAPID_LEN;
 
 /// The unit of time on the wire: 1/256 s.
 pub const BPDU_TICK: Duration = Duration::from_nanos(1_000_000_000 / 256);
@@ -28,11 +29,22 @@ pub const BPDU_TICK: Duration = Duration::from_nanos(1_000_000_000 / 256);
 /// LLC: both service access points "bridge spanning tree", unnumbered information.
 const LLC: [u8; 3] = [0x42, 0x42, 0x03];
 const CONFIG_LEN: usize = 35;
+/// As a Configuration BPDU, and the length of the version 1 information, which is 0.
+const RAPID_LEN: usize = CONFIG_LEN + 1;
 const HEADER_LEN: usize = 4;
+const VERSION_RAPID: u8 = 2;
 const TYPE_CONFIG: u8 = 0;
+const TYPE_RAPID: u8 = 0x02;
 const TYPE_TOPOLOGY_CHANGE: u8 = 0x80;
 const FLAG_TOPOLOGY_CHANGE: u8 = 0x01;
+const FLAG_PROPOSAL: u8 = 0x02;
+const FLAG_LEARNING: u8 = 0x10;
+const FLAG_FORWARDING: u8 = 0x20;
+const FLAG_AGREEMENT: u8 = 0x40;
 const FLAG_TOPOLOGY_CHANGE_ACK: u8 = 0x80;
+/// Two bits of the flags are the role of the sender's port.
+const ROLE_SHIFT: u32 = 2;
+const ROLE_MASK: u8 = 3;
 /// The smallest EtherType; below it the field is a length (`eth_proto_is_802_3`).
 const MIN_ETHER_TYPE: u16 = 0x600;
 /// The VLAN identifier in a tag; the rest is priority.
@@ -78,16 +90,48 @@ pub struct Config {
     pub forward_delay: Duration,
 }
 
+/// What an RST BPDU says of the port that sent it (802.1D-2004 9.2.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RapidRole {
+    /// Not said: the BPDU counts as a Configuration BPDU.
+    Unknown,
+    /// Alternate or backup port.
+    Blocked,
+    /// Root port.
+    Root,
+    /// Designated port.
+    Designated,
+}
+
+/// The content of an RST BPDU (802.1D-2004 9.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rapid {
+    /// What a Configuration BPDU says, too. (The acknowledgment is never set by RSTP.)
+    pub config: Config,
+    /// The sending port's role.
+    pub role: RapidRole,
+    /// A designated port asks to forward at once.
+    pub proposal: bool,
+    /// The port learns.
+    pub learning: bool,
+    /// The port forwards.
+    pub forwarding: bool,
+    /// The answer to a proposal: go ahead.
+    pub agreement: bool,
+}
+
 /// One BPDU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bpdu {
     /// Configuration BPDU.
     Config(Config),
+    /// RST BPDU.
+    Rapid(Rapid),
     /// Topology Change Notification BPDU.
     TopologyChange,
 }
 
-/// Why a frame is not a BPDU that a Linux bridge listens to.
+/// Why a frame is not a BPDU that a bridge listens to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BpduError {
     /// The frame ends in its header, or in a tag.
@@ -113,11 +157,11 @@ pub enum BpduError {
     /// The protocol identifier is not 0.
     #[error("protocol identifier {0:#06x}, not 0")]
     Protocol(u16),
-    /// The version is not 0: Linux speaks neither RSTP (2) nor MSTP (3).
+    /// The version is not 0, the only one that classic STP on Linux knows. No reason for RSTP.
     #[error("protocol version {0}, not 0")]
     Version(u8),
-    /// Neither Configuration (0) nor Topology Change Notification (0x80).
-    #[error("BPDU type {0:#04x}, neither 0x00 nor 0x80")]
+    /// Neither Configuration (0) nor Topology Change Notification (0x80), nor, where that is spoken, RST (2).
+    #[error("BPDU type {0:#04x}, which is not known here")]
     Type(u8),
     /// It ends before its last field.
     #[error("{len} octets of BPDU, at least {need} expected")]
@@ -127,17 +171,20 @@ pub enum BpduError {
         /// Octets there must be.
         need: usize,
     },
-    /// Older than its own maximum. (802.1D-1998 9.3.4 also discards what is exactly as old.)
-    #[error("message age {age:?} beyond max age {max:?}")]
+    /// Older than its own maximum, or, for the standard though not for Linux, exactly as old (9.3.4).
+    #[error("message age {age:?} for a max age of {max:?}")]
     TooOld {
         /// Message Age.
         age: Duration,
         /// Max Age.
         max: Duration,
     },
+    /// Sent by the very port that it came in by: the cable leads back.
+    #[error("it was sent by the port that received it")]
+    LoopedBack,
 }
 
-/// A frame of the spanning tree protocol, version 0, whose message has not been looked at.
+/// A frame of the spanning tree protocol whose message has not been looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Pdu<'a> {
     /// The frame's destination address.
@@ -147,11 +194,24 @@ pub struct Pdu<'a> {
 }
 
 impl<'a> Pdu<'a> {
-    /// Checks LLC header, protocol identifier and version of a frame.
+    /// Checks LLC header, protocol identifier and version of a frame, as Linux does.
     ///
     /// # Errors
-    /// Everything in [`BpduError`] but [`BpduError::Type`] and [`BpduError::TooOld`].
+    /// What [`Self::parse_any_version`] says, and [`BpduError::Version`] if that is not 0.
     pub fn parse(frame: &'a [u8]) -> Result<Self, BpduError> {
+        let pdu = Self::parse_any_version(frame)?;
+        match pdu.octets[2] {
+            0 => Ok(pdu),
+            version => Err(BpduError::Version(version)),
+        }
+    }
+
+    /// Checks LLC header and protocol identifier of a frame.
+    ///
+    /// # Errors
+    /// [`BpduError::Runt`], [`BpduError::Tagged`], [`BpduError::EtherType`], [`BpduError::Length`],
+    /// [`BpduError::Llc`], [`BpduError::Short`], [`BpduError::Protocol`].
+    pub fn parse_any_version(frame: &'a [u8]) -> Result<Self, BpduError> {
         let header = Ethernet::parse(frame).map_err(|_| BpduError::Runt)?;
         let mut field = header.ether_type();
         let mut rest = &frame[ETHERNET_HEADER..];
@@ -177,29 +237,62 @@ impl<'a> Pdu<'a> {
         if llc != LLC {
             return Err(BpduError::Llc(llc));
         }
-        let &[p, q, version, _type, ..] = octets else {
+        let &[p, q, _version, _type, ..] = octets else {
             return Err(BpduError::Short {
                 len: octets.len(),
                 need: HEADER_LEN,
             });
         };
-        match (u16::from_be_bytes([p, q]), version) {
-            (0, 0) => Ok(Self {
+        match u16::from_be_bytes([p, q]) {
+            0 => Ok(Self {
                 destination: header.destination(),
                 octets,
             }),
-            (0, version) => Err(BpduError::Version(version)),
-            (protocol, _) => Err(BpduError::Protocol(protocol)),
+            protocol => Err(BpduError::Protocol(protocol)),
         }
     }
 
-    /// Reads the message.
+    /// Reads the message as Linux does.
     ///
     /// # Errors
     /// [`BpduError::Type`], [`BpduError::Short`], [`BpduError::TooOld`].
     pub fn message(&self) -> Result<Bpdu, BpduError> {
         match self.octets[3] {
-            TYPE_CONFIG => Config::parse(self.octets).map(Bpdu::Config),
+            TYPE_CONFIG => {
+                let config = Config::parse(self.octets)?;
+                config.check_age(config.message_age <= config.max_age)?;
+                Ok(Bpdu::Config(config))
+            }
+            TYPE_TOPOLOGY_CHANGE => Ok(Bpdu::TopologyChange),
+            other => Err(BpduError::Type(other)),
+        }
+    }
+
+    /// Reads the message as 802.1D-2004 9.3.4 says, for the port `receiver`. Whether the tree reaches too
+    /// far is checked here for Configuration BPDUs only; for RST BPDUs the machine sees to it (17.21.23).
+    ///
+    /// The standard looks for BPDUs that come back (9.3.4 a) among Configuration BPDUs only; here RST BPDUs
+    /// are searched, too.
+    ///
+    /// # Errors
+    /// [`BpduError::Type`], [`BpduError::Short`], [`BpduError::TooOld`], [`BpduError::LoopedBack`].
+    pub fn rapid_message(&self, receiver: (BridgeId, PortId)) -> Result<Bpdu, BpduError> {
+        let check_loop = |config: &Config| match (config.bridge, config.port) == receiver {
+            true => Err(BpduError::LoopedBack),
+            false => Ok(()),
+        };
+        match self.octets[3] {
+            TYPE_CONFIG => {
+                let config = Config::parse(self.octets)?;
+                config.check_age(config.message_age < config.max_age)?;
+                check_loop(&config)?;
+                Ok(Bpdu::Config(config))
+            }
+            TYPE_RAPID => {
+                let rapid = Rapid::parse(self.octets)?;
+                check_loop(&rapid.config)?;
+                Ok(Bpdu::Rapid(rapid))
+            }
             TYPE_TOPOLOGY_CHANGE => Ok(Bpdu::TopologyChange),
             other => Err(BpduError::Type(other)),
         }
@@ -220,7 +313,7 @@ impl Config {
             address: MacAddr::new(std::array::from_fn(|i| octets[at + 2 + i])),
         };
         let time_at = |at: usize| BPDU_TICK * u32::from(u16_at(at));
-        let config = Self {
+        Ok(Self {
             topology_change: octets[4] & FLAG_TOPOLOGY_CHANGE != 0,
             topology_change_ack: octets[4] & FLAG_TOPOLOGY_CHANGE_ACK != 0,
             root: id_at(5),
@@ -231,17 +324,21 @@ impl Config {
             max_age: time_at(29),
             hello_time: time_at(31),
             forward_delay: time_at(33),
-        };
-        if config.message_age > config.max_age {
-            return Err(BpduError::TooOld {
-                age: config.message_age,
-                max: config.max_age,
-            });
-        }
-        Ok(config)
+        })
     }
 
-    fn write(&self, out: &mut [u8; CONFIG_LEN]) {
+    const fn check_age(&self, young: bool) -> Result<(), BpduError> {
+        if young {
+            return Ok(());
+        }
+        Err(BpduError::TooOld {
+            age: self.message_age,
+            max: self.max_age,
+        })
+    }
+
+    /// Writes all but what tells an RST BPDU from this one, which is zero.
+    fn write(&self, out: &mut [u8; RAPID_LEN]) {
         let mut at = 0;
         let mut put = |octets: &[u8]| {
             out[at..at + octets.len()].copy_from_slice(octets);
@@ -272,8 +369,56 @@ impl Config {
     }
 }
 
+impl Rapid {
+    fn parse(octets: &[u8]) -> Result<Self, BpduError> {
+        if octets.len() < RAPID_LEN {
+            return Err(BpduError::Short {
+                len: octets.len(),
+                need: RAPID_LEN,
+            });
+        }
+        let flags = octets[4];
+        Ok(Self {
+            config: Config::parse(octets)?,
+            role: match flags >> ROLE_SHIFT & ROLE_MASK {
+                0 => RapidRole::Unknown,
+                1 => RapidRole::Blocked,
+                2 => RapidRole::Root,
+                _ => RapidRole::Designated,
+            },
+            proposal: flags & FLAG_PROPOSAL != 0,
+            learning: flags & FLAG_LEARNING != 0,
+            forwarding: flags & FLAG_FORWARDING != 0,
+            agreement: flags & FLAG_AGREEMENT != 0,
+        })
+    }
+
+    fn write(&self, out: &mut [u8; RAPID_LEN]) {
+        self.config.write(out);
+        out[2] = VERSION_RAPID;
+        out[3] = TYPE_RAPID;
+        let role: u8 = match self.role {
+            RapidRole::Unknown => 0,
+            RapidRole::Blocked => 1,
+            RapidRole::Root => 2,
+            RapidRole::Designated => 3,
+        };
+        out[4] |= role << ROLE_SHIFT;
+        for (set, flag) in [
+            (self.proposal, FLAG_PROPOSAL),
+            (self.learning, FLAG_LEARNING),
+            (self.forwarding, FLAG_FORWARDING),
+            (self.agreement, FLAG_AGREEMENT),
+        ] {
+            if set {
+                out[4] |= flag;
+            }
+        }
+    }
+}
+
 impl Bpdu {
-    /// Reads a whole frame: [`Pdu::parse`], then [`Pdu::message`].
+    /// Reads a whole frame as Linux does: [`Pdu::parse`], then [`Pdu::message`].
     ///
     /// # Errors
     /// Why the frame is not a BPDU for Linux.
@@ -289,10 +434,14 @@ impl Bpdu {
         buffer: &'b mut [u8; MAX_BPDU_FRAME],
     ) -> &'b [u8] {
         const BODY: usize = ETHERNET_HEADER + LLC.len();
-        let mut body = [0; CONFIG_LEN];
+        let mut body = [0; RAPID_LEN];
         let body = match self {
             Self::Config(config) => {
                 config.write(&mut body);
+                &body[..CONFIG_LEN]
+            }
+            Self::Rapid(rapid) => {
+                rapid.write(&mut body);
                 &body[..]
             }
             Self::TopologyChange => {
@@ -300,7 +449,7 @@ impl Bpdu {
                 &body[..HEADER_LEN]
             }
         };
-        // At most 38, so the first octet of the length is 0.
+        // At most 39, so the first octet of the length is 0.
         let length = (LLC.len() + body.len()).to_be_bytes();
         buffer[..6].copy_from_slice(&destination.octets());
         buffer[6..12].copy_from_slice(&source.octets());

@@ -17,7 +17,9 @@ mod network;
 mod vlan;
 
 pub use arp::{Arp, ETHER_ARP, ETHER_RARP};
-pub use bpdu::{BPDU_TICK, Bpdu, BpduError, BridgeId, Config, MAX_BPDU_FRAME, Pdu, PortId};
+pub use bpdu::{
+    BPDU_TICK, Bpdu, BpduError, BridgeId, Config, MAX_BPDU_FRAME, Pdu, PortId, Rapid, RapidRole,
+};
 pub use dhcp::{DHCP_CLIENT, DHCP_SERVER, Dhcp, DhcpError, DhcpKind};
 pub use ethernet::{ETHERNET_HEADER, Ethernet, Runt};
 pub use mac::{MacAddr, MacAddrError};

@@ -155,6 +155,8 @@ impl Bridge {
         match pdu.message()? {
             Bpdu::Config(config) => self.received_config(now, index, &config),
             Bpdu::TopologyChange => self.received_tcn(now, index),
+            // Of version 2, and thus refused above.
+            Bpdu::Rapid(_) => {}
         }
         Ok(())
     }
