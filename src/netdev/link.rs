@@ -330,6 +330,7 @@ impl Network {
     }
 
     fn relocate(&mut self, now: Instant, id: NetdevId, ns: NamespaceId, name: String) {
+        self.to_watch = Some(Vec::new());
         self.switch(now, id, false);
         self.leave(now, id);
         let ifindex = self.reserve_ifindex(ns, Some(self.netdev(id).ifindex));
@@ -350,6 +351,9 @@ impl Network {
         }
         self.unlist(id);
         self.list(id, ns, name, ifindex);
+        for vlan in self.to_watch.take().unwrap_or_default() {
+            self.watch_link(vlan);
+        }
         let netdev = self.netdev_mut(id);
         netdev.opened = false;
         netdev.addresses.clear();

@@ -220,6 +220,9 @@ pub struct Network {
     pub(super) flushes: Vec<super::ports::Flush>,
     /// Counters of VLANs that were given out, which is the first free one: none is used twice.
     pub(super) vlan_counters: u32,
+    /// VLAN devices whose carrier changed while a netdev moves to another namespace: the link watch
+    /// looks at them when it has arrived.
+    pub(super) to_watch: Option<Vec<NetdevId>>,
     /// BPDUs to send, and the ports to send them by.
     pub(super) transmits: VecDeque<(NetdevId, Vec<u8>)>,
 }
@@ -241,6 +244,7 @@ impl Network {
             addresses_given: 0,
             revision: 0,
             flushes: Vec::new(),
+            to_watch: None,
             vlan_counters: 0,
             transmits: VecDeque::new(),
         };
