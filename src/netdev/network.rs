@@ -144,6 +144,10 @@ pub struct Netdev {
     pub unicast: Vec<MacAddr>,
     /// Its own list of group addresses, oldest first.
     pub groups: Vec<MacAddr>,
+    /// Whether IPv6 began, with ff02::1, when the netdev could already be used: then it ends when the
+    /// netdev is set down, for the membership is one that is taken up again, not the first one
+    /// (`IF_READY` in `ipv6_add_dev`).
+    pub(super) ipv6_ready: bool,
     /// Its stack; a loopback has none, because no frame ever gets there.
     pub stack: Option<AttachmentId>,
 }
@@ -494,6 +498,7 @@ impl Network {
             uppers: Vec::new(),
             addresses: Vec::new(),
             unicast: Vec::new(),
+            ipv6_ready: false,
             groups: if loopback {
                 Vec::new()
             } else {
