@@ -214,7 +214,8 @@ fn counters_by_vlan_and_by_port_as_on_linux() {
 #[test]
 fn copies_leave_as_their_port_is_a_member() {
     let mut lab = Lab::new(VLAN_10);
-    let cases: [(&[(u16, u16)], &[&str]); 8] = [
+    type Case<'a> = (&'a [(u16, u16)], &'a [&'a str]);
+    let cases: [Case<'_>; 8] = [
         (&[], &["br0", "h2", "h3"]),
         (&[(C, 10)], &["br0 8100:10", "h3"]),
         // Priority and DEI stay with the tag, and go with it.
