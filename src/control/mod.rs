@@ -20,6 +20,7 @@
 
 mod apply;
 mod show;
+mod show_multicast;
 #[cfg(test)]
 mod show_tests;
 pub mod summary;
@@ -105,6 +106,7 @@ impl Control {
     /// Applies one `ip` or `bridge` command. `counters` are what show commands print; they may lag.
     pub fn execute(&mut self, now: Instant, command: &NetCommand, counters: &Counters) -> Reply {
         let reply = apply::execute(&mut self.network, now, command, counters);
+        self.network.settle_multicast(now);
         self.settle(now);
         reply
     }
@@ -131,6 +133,7 @@ impl Control {
             network.flush_due(),
             network.trees_due(),
             network.guards_due(),
+            network.snooping_due(),
         ];
         due.into_iter().flatten().min()
     }
@@ -140,6 +143,7 @@ impl Control {
         self.network.flush_again(now);
         self.network.trees_timeout(now);
         self.network.guards_timeout(now);
+        self.network.snooping_timeout(now);
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.network.sweep(now);
             self.next_sweep = Some(now + SWEEP);
@@ -157,7 +161,10 @@ impl Control {
                         .receive_dhcp(now, trap.netdev, trap.vid, octets);
                 }
                 TrapKind::Security => self.network.close_port(now, trap.netdev),
-                TrapKind::Multicast => {}
+                TrapKind::Multicast => {
+                    self.network
+                        .receive_membership(now, trap.netdev, trap.vid, octets);
+                }
             }
         }
         self.settle(now);
@@ -232,5 +239,3 @@ impl Control {
 mod invariants;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod vlan_tests;

@@ -5,13 +5,15 @@ mod vlan;
 use std::net::IpAddr;
 
 use super::apply::Failure;
+use super::show_multicast;
 use crate::iproute::command::{FdbGet, NetCommand, Verb};
 use crate::iproute::show::record::{
-    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, McastInfo,
-    NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, VlanDeviceInfo, addr_flags,
-    fdb_flags, fdb_state, link_flags,
+    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, NetnsRecord,
+    OperState, PortInfo, Queues, Scope, TapInfo, VlanDeviceInfo, addr_flags, fdb_flags, fdb_state,
+    link_flags,
 };
 use crate::iproute::show::{self, ShowError};
+use crate::mcast;
 use crate::netdev::fdb::{Lifetime, lifetime};
 use crate::netdev::{self, Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal, VlanDevice};
 use crate::switch::{Counters, Entry, Key};
@@ -51,6 +53,10 @@ impl Show<'_> {
             Verb::VlanShow(filter) => show::vlan(&self.links(), &self.vlans(), filter, format)?,
             Verb::VlanGlobalShow(filter) => {
                 show::vlan_global(&self.links(), &self.global_vlans(), filter, format)?
+            }
+            Verb::MdbShow(filter) => {
+                let (groups, routers) = (self.groups(), self.routers());
+                show::mdb(&self.links(), &groups, &routers, filter, format)?
             }
             Verb::FdbGet(get) => {
                 let entry = self.fdb_get(get)?;
@@ -194,8 +200,8 @@ impl Show<'_> {
             group_fwd_mask: bridge.group_fwd_mask,
             group_addr: info.group_address,
             no_linklocal_learn: bridge.no_linklocal_learn,
-            mcast_snooping: bridge.mcast_snooping,
-            mcast: McastInfo::default(),
+            mcast_snooping: bridge.multicast.on(),
+            mcast: show_multicast::info(bridge),
         }
     }
 
@@ -229,7 +235,9 @@ impl Show<'_> {
             config_pending: tree.config_pending,
             proxy_arp: flags.proxy_arp,
             proxy_arp_wifi: flags.proxy_arp_wifi,
-            multicast_router: 1,
+            multicast_router: (bridge.multicast)
+                .port_router(port.number, mcast::Scope::Bridge)
+                .map_or(1, mcast::PortRouter::number),
             mcast_flood: flags.mcast_flood,
             bcast_flood: flags.bcast_flood,
             mcast_to_unicast: flags.mcast_to_unicast,

@@ -117,17 +117,26 @@ impl Snooping {
     /// # Errors
     /// The first thing wrong.
     pub fn check_spec(&self, spec: &GroupSpec) -> Result<(), MdbRefused> {
+        self.check_in_use()?;
         let fault = self.fault_of(spec);
         fault.map_or(Ok(()), |fault| Err(MdbRefused::Invalid(fault)))
     }
 
-    fn fault_of(&self, spec: &GroupSpec) -> Option<SpecFault> {
+    /// Checks that the bridge is up and snoops.
+    ///
+    /// # Errors
+    /// Which it is not.
+    pub const fn check_in_use(&self) -> Result<(), MdbRefused> {
         if !self.up {
-            return Some(SpecFault::BridgeDown);
+            return Err(MdbRefused::Invalid(SpecFault::BridgeDown));
         }
         if !self.on {
-            return Some(SpecFault::SnoopingOff);
+            return Err(MdbRefused::Invalid(SpecFault::SnoopingOff));
         }
+        Ok(())
+    }
+
+    fn fault_of(&self, spec: &GroupSpec) -> Option<SpecFault> {
         if let Group::V4 { group, .. } = spec.group
             && group.octets()[0] == 0
         {

@@ -49,7 +49,8 @@ impl Default for Settings {
             querier_interval: Duration::from_secs(255),
             query_interval: Duration::from_secs(125),
             query_response_interval: Duration::from_secs(10),
-            startup_query_interval: Duration::from_millis(31_250),
+            // A quarter of the query interval, in the kernel's ticks of 4 ms.
+            startup_query_interval: Duration::from_millis(31_248),
             querier: false,
             igmp_version: 2,
             mld_version: 1,

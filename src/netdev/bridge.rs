@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::guard::Guard;
 use super::vlan::Vlans;
 use crate::guard::Snooping;
+use crate::mcast;
 use crate::stp;
 use crate::switch::guard::bindings::Bindings;
 use crate::switch::plan::PortState;
@@ -34,9 +35,8 @@ pub struct Bridge {
     pub(super) group_address_set: bool,
     /// `no_linklocal_learn`.
     pub no_linklocal_learn: bool,
-    /// `mcast_snooping`, the kernel's default until a command switches it off. Shown; groups are
-    /// flooded either way, as the kernel does with snooping on until it hears a querier.
-    pub mcast_snooping: bool,
+    /// Who wants which groups, and the options about that.
+    pub multicast: mcast::Snooping,
     /// `fdb_max_learned`; 0 for the default bound.
     pub fdb_max_learned: u32,
     /// A command chose the MTU, so it no longer follows the ports.
@@ -62,7 +62,7 @@ impl Bridge {
             group_fwd_mask: 0,
             group_address_set: false,
             no_linklocal_learn: false,
-            mcast_snooping: true,
+            multicast: mcast::Snooping::new(),
             fdb_max_learned: 0,
             mtu_set: false,
             had_port: false,

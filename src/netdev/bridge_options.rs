@@ -1,8 +1,10 @@
 //! The options of a bridge (`br_changelink`), one at a time.
 
 use super::link::not_a_bridge;
+use super::multicast::MulticastOption;
 use super::vlan::rules::VlanOption;
 use super::{Errno, Network, Refusal};
+use crate::mcast::Scope;
 use crate::stp;
 use crate::switch::NetdevId;
 use crate::time::{Duration, Instant};
@@ -29,8 +31,8 @@ pub enum BridgeOption {
     GroupAddress(MacAddr),
     /// `no_linklocal_learn`.
     NoLinklocalLearn(bool),
-    /// `mcast_snooping`.
-    McastSnooping(bool),
+    /// What is about multicast.
+    Multicast(MulticastOption),
     /// `fdb_max_learned`; 0 for the default bound.
     FdbMaxLearned(u32),
     /// What is about VLANs.
@@ -96,7 +98,9 @@ impl Network {
             }
             BridgeOption::Vlan(option) => self.set_vlan_option(now, id, option)?,
             BridgeOption::NoLinklocalLearn(on) => bridge.no_linklocal_learn = on,
-            BridgeOption::McastSnooping(on) => bridge.mcast_snooping = on,
+            BridgeOption::Multicast(option) => {
+                return self.set_multicast_option(now, id, Scope::Bridge, option);
+            }
             BridgeOption::FdbMaxLearned(max) => {
                 bridge.fdb_max_learned = max;
                 bridge.fdb.set_max_learned(max);

@@ -143,7 +143,7 @@ impl Network {
             no_linklocal_learn: bridge.no_linklocal_learn,
             snoops: bridge.snoops(),
             vlans: bridge.vlans.compile(),
-            multicast: None,
+            multicast: bridge.compile_multicast(),
             ports,
             flood: FloodSets {
                 unicast,

@@ -26,6 +26,7 @@ pub mod compile;
 pub mod fdb;
 pub mod guard;
 pub mod link;
+pub mod multicast;
 pub mod network;
 pub mod ports;
 pub mod refusal;

@@ -130,6 +130,7 @@ impl Network {
             bridge.ports.insert(0, port);
             bridge.had_port = true;
             bridge.tree.add_port(now, number, cost);
+            bridge.multicast.add_port(number);
         }
         self.add_local(now, master, Some(number), mac);
         self.join_default_vlan(now, master, number);
@@ -156,6 +157,7 @@ impl Network {
             return;
         };
         self.with_tree(now, master, true, |tree| tree.remove_port(now, number));
+        self.with_snooping(master, |it| it.remove_port(now, number));
         if let Some(bridge) = self.bridge_mut(master) {
             bridge.forget_guard(number);
             bridge.ports.retain(|port| port.number != number);
@@ -209,8 +211,10 @@ impl Network {
                     if let Some(port) = self.port_mut(id, number) {
                         port.state = state;
                     }
+                    self.with_snooping(id, |it| it.set_port_state(number, state));
                 }
                 stp::Output::Flush(number) => {
+                    self.with_snooping(id, |it| it.disable_port(now, number));
                     let port = self.bridge(id).and_then(|bridge| bridge.port(number));
                     // A backup port takes the traffic of what was learned here.
                     if port.is_none_or(|port| port.backup.is_none()) {
@@ -228,6 +232,7 @@ impl Network {
                 false => Some(false),
                 true => bridge.carrier.map(|_| true),
             };
+            self.with_snooping(id, |it| it.ports_selected(now));
             self.touch();
             if self.carrier(id) != had {
                 self.state_changed(now, id);
@@ -424,6 +429,10 @@ impl Network {
             port.flags = flags;
             bridge.tree.set_guard(number, guard);
             bridge.tree.set_root_block(number, root_block);
+            let (fast_leave, to_unicast) = (flags.fastleave, flags.mcast_to_unicast);
+            bridge
+                .multicast
+                .set_port_flags(number, fast_leave, to_unicast);
             self.touch();
         }
         if mab_ends {

@@ -14,6 +14,8 @@ pub enum Errno {
     Exists,
     /// `EINVAL`.
     Invalid,
+    /// `E2BIG`.
+    ListTooLong,
     /// `ELOOP`.
     Loop,
     /// `ENETDOWN`.
@@ -22,6 +24,8 @@ pub enum Errno {
     NoEntry,
     /// `ENOMEM`.
     NoMemory,
+    /// `ENOSPC`.
+    NoSpace,
     /// `ENOTCONN`.
     NotConnected,
     /// `EOPNOTSUPP`.
@@ -47,10 +51,12 @@ impl Errno {
             Self::Busy => "Device or resource busy",
             Self::Exists => "File exists",
             Self::Invalid => "Invalid argument",
+            Self::ListTooLong => "Argument list too long",
             Self::Loop => "Too many levels of symbolic links",
             Self::NetDown => "Network is down",
             Self::NoEntry => "No such file or directory",
             Self::NoMemory => "Cannot allocate memory",
+            Self::NoSpace => "No space left on device",
             Self::NotConnected => "Transport endpoint is not connected",
             Self::NotSupported => "Operation not supported",
             Self::NotPermitted => "Operation not permitted",

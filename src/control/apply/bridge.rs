@@ -2,8 +2,10 @@
 
 use super::{Apply, Done, Failure, pending};
 use crate::iproute::command::{BridgeOptions, PortOptions};
+use crate::mcast::Scope;
 use crate::netdev::bridge::PortFlags;
 use crate::netdev::bridge_options::BridgeOption;
+use crate::netdev::multicast::{MulticastOption as M, interval};
 use crate::netdev::vlan::rules::VlanOption;
 use crate::netdev::{Errno, NetdevId, Refusal};
 use crate::time::Duration;
@@ -12,9 +14,12 @@ use crate::wire::{TagType, Vid};
 impl Apply<'_> {
     /// `br_changelink`.
     pub(super) fn bridge_options(&mut self, id: NetdevId, options: &BridgeOptions) -> Done {
-        pending::bridge(options)?;
         let (vlan_protocol, default_pvid) = validate(options)?;
         let vlan = BridgeOption::Vlan;
+        let multicast = BridgeOption::Multicast;
+        let time = |centis: Option<u64>, option: fn(Duration) -> M| {
+            centis.map(interval).map(option).map(multicast)
+        };
         let centis = |value: u32| Duration::from_millis(u64::from(value) * 10);
         let steps = [
             options
@@ -43,7 +48,44 @@ impl Apply<'_> {
             options
                 .no_linklocal_learn
                 .map(BridgeOption::NoLinklocalLearn),
-            options.mcast_snooping.map(BridgeOption::McastSnooping),
+            options.mcast_router.map(M::Router).map(multicast),
+            options.mcast_snooping.map(M::Snooping).map(multicast),
+            options
+                .mcast_query_use_ifaddr
+                .map(M::UseIfaddr)
+                .map(multicast),
+            options.mcast_querier.map(M::Querier).map(multicast),
+            options.mcast_hash_max.map(M::HashMax).map(multicast),
+            options
+                .mcast_last_member_count
+                .map(M::LastMemberCount)
+                .map(multicast),
+            options
+                .mcast_startup_query_count
+                .map(M::StartupQueryCount)
+                .map(multicast),
+            time(options.mcast_last_member_interval, M::LastMemberInterval),
+            time(options.mcast_membership_interval, M::MembershipInterval),
+            time(options.mcast_querier_interval, M::QuerierInterval),
+            time(options.mcast_query_interval, M::QueryInterval),
+            time(
+                options.mcast_query_response_interval,
+                M::QueryResponseInterval,
+            ),
+            time(
+                options.mcast_startup_query_interval,
+                M::StartupQueryInterval,
+            ),
+            options.mcast_stats_enabled.map(M::Stats).map(multicast),
+            options
+                .mcast_igmp_version
+                .map(M::IgmpVersion)
+                .map(multicast),
+            options.mcast_mld_version.map(M::MldVersion).map(multicast),
+            options
+                .mcast_vlan_snooping
+                .map(M::VlanSnooping)
+                .map(multicast),
             options.fdb_max_learned.map(BridgeOption::FdbMaxLearned),
         ];
         for step in steps.into_iter().flatten() {
@@ -107,6 +149,12 @@ impl Apply<'_> {
         }
         if options.fdb_flush {
             network.flush_learned(self.now, id)?;
+        }
+        if let Some(router) = options.mcast_router {
+            network.set_port_multicast_router(self.now, id, Scope::Bridge, router)?;
+        }
+        if let Some(max) = options.mcast_max_groups {
+            network.set_port_max_groups(id, Scope::Bridge, max)?;
         }
         if let Some(mask) = options.group_fwd_mask {
             network.set_port_group_fwd_mask(id, mask)?;

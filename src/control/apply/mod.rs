@@ -6,6 +6,7 @@ mod bridge;
 mod fdb;
 mod guard;
 mod link;
+mod mdb;
 mod pending;
 mod vlan;
 
@@ -115,7 +116,8 @@ fn apply(
         Verb::VlanDel(spec) => apply.vlan_del(spec),
         Verb::VlanSet(set) => apply.vlan_set(set),
         Verb::VlanGlobalSet(set) => apply.vlan_global_set(set),
-        Verb::MdbAdd(..) | Verb::MdbDel(_) | Verb::MdbShow(_) => pending::refuse("\"bridge mdb\""),
+        Verb::MdbAdd(how, spec) => apply.mdb_add(*how, spec),
+        Verb::MdbDel(spec) => apply.mdb_del(spec),
         Verb::NeighAdd(..)
         | Verb::NeighDel(_)
         | Verb::NeighShow(_)
@@ -131,7 +133,8 @@ fn apply(
         | Verb::FdbShow(_)
         | Verb::FdbGet(_)
         | Verb::VlanShow(_)
-        | Verb::VlanGlobalShow(_) => {
+        | Verb::VlanGlobalShow(_)
+        | Verb::MdbShow(_) => {
             let show = Show {
                 network: apply.network,
                 now,

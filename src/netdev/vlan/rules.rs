@@ -165,6 +165,10 @@ impl Network {
         match option {
             VlanOption::Filtering(on) => {
                 bridge.vlans.filtering = on;
+                if !on {
+                    // Contexts per VLAN go with the VLANs (br_vlan_filter_toggle).
+                    bridge.multicast.set_vlan_snooping(now, false);
+                }
                 bridge.recalculate_group_address();
             }
             VlanOption::Protocol(protocol) => {
