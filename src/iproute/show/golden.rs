@@ -312,7 +312,7 @@ fn up(link: LinkRecord) -> LinkRecord {
     }
 }
 
-fn loopback() -> LinkRecord {
+pub(super) fn loopback() -> LinkRecord {
     LinkRecord {
         flags: f::LOOPBACK | f::UP | f::RUNNING | f::LOWER_UP,
         mtu: 65536,
@@ -383,7 +383,7 @@ pub(super) fn bridge(bridge_id: BridgeId, gc_timer: u64) -> BridgeInfo {
     }
 }
 
-fn port(no: u16, bridge: BridgeId, state: u8) -> PortInfo {
+pub(super) fn port(no: u16, bridge: BridgeId, state: u8) -> PortInfo {
     PortInfo {
         state,
         priority: 32,

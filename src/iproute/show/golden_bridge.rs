@@ -1,4 +1,4 @@
-//! Golden test of VLANs, groups and neighbours: records built by hand, against what the real `ip` and `bridge`
+//! Golden test of VLANs, groups, neighbours, and what netdevs show of them: records built by hand, against what the real `ip` and `bridge`
 //! printed for that state on a full kernel. Commands are read by the reader of scripts.
 //!
 //! Timers and ages ran on while the commands were recorded; they are taken from the recorded text, in the order
@@ -8,9 +8,11 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::ShowError;
+use super::golden::{bridge, link, loopback, port};
 use super::record::{
-    BridgeId, KindInfo, LinkRecord, McastQuery, MdbRecord, NeighRecord, RouterPort, RouterRecord,
-    VlanGlobalRecord, VlanRecord, VlanStats,
+    BridgeId, BridgeInfo, KindInfo, LinkRecord, McastInfo, McastQuery, MdbRecord, NeighRecord,
+    NetnsRecord, PortInfo, RouterPort, RouterRecord, VlanDeviceInfo, VlanGlobalRecord, VlanRecord,
+    VlanStats, link_flags,
 };
 use crate::iproute::command::{Command, FilterMode, MdbGroup, NetCommand, Verb, nud};
 use crate::iproute::script::Script;
@@ -57,13 +59,13 @@ fn links(names: &[(u32, &str)]) -> Vec<LinkRecord> {
         priority: 0x8000,
         address: crate::wire::MacAddr::ZERO,
     };
-    let link = |(ifindex, name): &(u32, &str)| LinkRecord {
+    let named = |(ifindex, name): &(u32, &str)| LinkRecord {
         kind: name
             .starts_with("br")
-            .then(|| KindInfo::Bridge(Box::new(super::golden::bridge(id, 0)))),
-        ..super::golden::link(*ifindex, name, "02:00:00:00:00:00")
+            .then(|| KindInfo::Bridge(Box::new(bridge(id, 0)))),
+        ..link(*ifindex, name, "02:00:00:00:00:00")
     };
-    names.iter().map(link).collect()
+    names.iter().map(named).collect()
 }
 
 /// Numbers with two decimals, in 1/100 s, in the order of the text.
@@ -363,6 +365,159 @@ fn member_records() -> Vec<MdbRecord> {
         of_br1(by_user(false, member(11, "ff02::fb", Exclude))),
         of_br1(by_user(true, member(11, "239.4.4.4", Exclude))),
     ]
+}
+
+#[test]
+fn netdevs() {
+    let own = link_records();
+    // The VLAN device in another namespace: as there, its lower device has ifindex 2 in one called t1.
+    let far = vec![
+        loopback(),
+        LinkRecord {
+            link_netnsid: Some(0),
+            ..vlan_device(2, "v32", "02:74:61:70:00:01", 2, 32)
+        },
+    ];
+    let netns = [NetnsRecord {
+        name: "t1".to_owned(),
+        id: Some(0),
+    }];
+    let golden = include_str!("golden_bridge/links.txt");
+    compare(golden, 30, |command, _, _| {
+        let links = if command.ns.is_some() { &far } else { &own };
+        match &command.verb {
+            Verb::LinkShow(filter) => super::link(links, &netns, filter, command.format),
+            Verb::BridgeLinkShow(filter) => super::bridge_link(links, filter, command.format),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+fn link_records() -> Vec<LinkRecord> {
+    let address = |text: &str| text.parse().expect("a MAC address");
+    let id = BridgeId {
+        priority: 0x8000,
+        address: address("02:74:61:70:00:01"),
+    };
+    let br0 = BridgeInfo {
+        vlan_filtering: true,
+        vlan_protocol: 0x88a8,
+        vlan_default_pvid: 7,
+        vlan_stats_enabled: true,
+        vlan_stats_per_port: true,
+        // With 802.1ad.
+        group_addr: address("01:80:c2:00:00:08"),
+        mcast_snooping: true,
+        mcast: McastInfo {
+            vlan_snooping: true,
+            router: 2,
+            query_use_ifaddr: true,
+            querier: true,
+            hash_max: 512,
+            stats_enabled: true,
+            query: McastQuery {
+                last_member_count: 3,
+                startup_query_count: 4,
+                last_member_interval: 200,
+                membership_interval: 27_000,
+                querier_interval: 26_000,
+                query_interval: 13_000,
+                query_response_interval: 1_100,
+                startup_query_interval: 3_200,
+                igmp_version: 3,
+                mld_version: 2,
+            },
+        },
+        ..bridge(id, 0)
+    };
+    let dummy = |ifindex, name: &str, mac: &str, port: PortInfo| LinkRecord {
+        flags: link_flags::BROADCAST | link_flags::NOARP,
+        master: Some(2),
+        promiscuity: 1,
+        allmulti: 1,
+        min_mtu: 0,
+        max_mtu: 0,
+        kind: Some(KindInfo::Dummy),
+        port: Some(Box::new(PortInfo { cost: 100, ..port })),
+        ..link(ifindex, name, mac)
+    };
+    vec![
+        loopback(),
+        LinkRecord {
+            kind: Some(KindInfo::Bridge(Box::new(br0))),
+            ..link(2, "br0", "02:74:61:70:00:01")
+        },
+        dummy(
+            3,
+            "p1",
+            "02:74:61:70:00:21",
+            PortInfo {
+                bcast_flood: false,
+                multicast_router: 2,
+                mcast_to_unicast: true,
+                neigh_suppress: true,
+                isolated: true,
+                locked: true,
+                backup_port: Some(4),
+                ..port(1, id, 0)
+            },
+        ),
+        dummy(
+            4,
+            "p2",
+            "02:74:61:70:00:22",
+            PortInfo {
+                multicast_router: 0,
+                ..port(2, id, 0)
+            },
+        ),
+        changed(vlan_device(5, "v30", "02:74:61:70:00:01", 2, 30), |vlan| {
+            vlan.gvrp = true;
+            vlan.mvrp = true;
+            vlan.loose_binding = true;
+            vlan.ingress_qos = vec![(1, 2), (3, 4)];
+            vlan.egress_qos = vec![(0, 1), (2, 7), (5, 6), (13, 3)];
+        }),
+        LinkRecord {
+            flags: link_flags::BROADCAST | link_flags::NOARP,
+            ..changed(vlan_device(6, "p1.5", "02:74:61:70:00:21", 3, 5), |vlan| {
+                vlan.protocol = 0x88a8;
+                vlan.reorder_hdr = false;
+            })
+        },
+        changed(vlan_device(7, "v31", "02:74:61:70:00:01", 2, 31), |vlan| {
+            vlan.reorder_hdr = false;
+            vlan.bridge_binding = true;
+            vlan.egress_qos = vec![(4, 4)];
+        }),
+    ]
+}
+
+fn vlan_device(ifindex: u32, name: &str, mac: &str, lower: u32, id: u16) -> LinkRecord {
+    let info = VlanDeviceInfo {
+        protocol: 0x8100,
+        id,
+        reorder_hdr: true,
+        gvrp: false,
+        mvrp: false,
+        loose_binding: false,
+        bridge_binding: false,
+        ingress_qos: Vec::new(),
+        egress_qos: Vec::new(),
+    };
+    LinkRecord {
+        link: Some(lower),
+        min_mtu: 0,
+        kind: Some(KindInfo::Vlan(Box::new(info))),
+        ..link(ifindex, name, mac)
+    }
+}
+
+fn changed(mut link: LinkRecord, change: impl FnOnce(&mut VlanDeviceInfo)) -> LinkRecord {
+    if let Some(KindInfo::Vlan(info)) = &mut link.kind {
+        change(info);
+    }
+    link
 }
 
 #[test]
