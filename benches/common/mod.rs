@@ -176,6 +176,7 @@ pub fn bridge(ports: u16) -> Plan {
         group_fwd_mask: 0,
         no_linklocal_learn: false,
         snoops: false,
+        neighbours: None,
         vlans: None,
         multicast: None,
         ports: slots,

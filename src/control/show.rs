@@ -6,15 +6,16 @@ use std::net::IpAddr;
 
 use super::apply::Failure;
 use super::show_multicast;
-use crate::iproute::command::{FdbGet, NetCommand, Verb};
+use crate::iproute::command::{FdbGet, NeighGet, NetCommand, Verb, nud};
 use crate::iproute::show::record::{
-    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, NetnsRecord,
-    OperState, PortInfo, Queues, Scope, TapInfo, VlanDeviceInfo, addr_flags, fdb_flags, fdb_state,
-    link_flags,
+    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, NeighRecord,
+    NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, VlanDeviceInfo, addr_flags,
+    fdb_flags, fdb_state, link_flags,
 };
 use crate::iproute::show::{self, ShowError};
 use crate::mcast;
 use crate::netdev::fdb::{Lifetime, lifetime};
+use crate::netdev::neigh::Neighbour;
 use crate::netdev::{self, Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal, VlanDevice};
 use crate::switch::{Counters, Entry, Key};
 use crate::time::{Duration, Instant};
@@ -47,6 +48,10 @@ impl Show<'_> {
             Verb::AddrShow(filter) => {
                 show::addr(&self.links(), &self.addrs(), &self.netns(), filter, format)?
             }
+            Verb::NeighShow(filter) => {
+                show::neigh(&self.links(), &self.neighbours(), filter, format)?
+            }
+            Verb::NeighGet(get) => show::neigh_get(&self.links(), &self.neighbour(get)?, format),
             Verb::TuntapShow => show::tuntap(&self.links(), format),
             Verb::BridgeLinkShow(filter) => show::bridge_link(&self.links(), filter, format)?,
             Verb::FdbShow(filter) => show::fdb(&self.links(), &self.fdb(), filter, format)?,
@@ -85,7 +90,7 @@ impl Show<'_> {
     }
 
     /// Netdevs by ifindex.
-    fn links(&self) -> Vec<LinkRecord> {
+    pub(super) fn links(&self) -> Vec<LinkRecord> {
         let netdevs = self.network.in_namespace(self.ns);
         netdevs.map(|netdev| self.link(netdev)).collect()
     }
@@ -241,7 +246,7 @@ impl Show<'_> {
             mcast_flood: flags.mcast_flood,
             bcast_flood: flags.bcast_flood,
             mcast_to_unicast: flags.mcast_to_unicast,
-            neigh_suppress: false,
+            neigh_suppress: flags.neigh_suppress,
             group_fwd_mask: port.group_fwd_mask,
             vlan_tunnel: false,
             isolated: flags.isolated,
@@ -292,6 +297,55 @@ impl Show<'_> {
                 })
             })
             .collect()
+    }
+
+    /// Neighbours, IPv4 first, then by ifindex and address; the kernel's order is that of a hash.
+    pub(super) fn neighbours(&self) -> Vec<NeighRecord> {
+        let netdevs = || self.network.in_namespace(self.ns);
+        let of_family = |ipv4: bool| {
+            netdevs().flat_map(move |netdev| {
+                let neighbours = netdev.neighbours.iter();
+                neighbours
+                    .filter(move |(ip, _)| ip.is_ipv4() == ipv4)
+                    .map(|(ip, it)| self.neighbour_record(netdev, *ip, it))
+            })
+        };
+        of_family(true).chain(of_family(false)).collect()
+    }
+
+    /// `neigh_get`.
+    fn neighbour(&self, get: &NeighGet) -> Result<NeighRecord, Failure> {
+        let netdev = self
+            .network
+            .find(self.ns, &get.dev)
+            .ok_or_else(|| Failure::Said(format!("Cannot find device \"{}\"\n", get.dev), 1))?;
+        let netdev = self.network.netdev(netdev);
+        let found = netdev.neighbours.get(&get.address);
+        let note = || format!("{} has no neighbour {}", netdev.name, get.address);
+        let absent = || Refusal::new(Errno::NoEntry, note()).extack("Neighbour entry not found");
+        let neighbour = found.ok_or_else(absent)?;
+        Ok(self.neighbour_record(netdev, get.address, neighbour))
+    }
+
+    fn neighbour_record(&self, netdev: &Netdev, ip: IpAddr, it: &Neighbour) -> NeighRecord {
+        let age = (self.now - it.updated).as_secs();
+        // A neighbour that was not confirmed counts as confirmed a minute earlier.
+        let connected = nud::PERMANENT | nud::NOARP | nud::REACHABLE;
+        let confirmed = age + if it.state & connected != 0 { 0 } else { 60 };
+        let timed = it.state & (nud::REACHABLE | nud::DELAY | nud::PROBE) != 0;
+        NeighRecord {
+            ifindex: netdev.ifindex,
+            address: ip,
+            lladdr: it.station(),
+            state: it.state,
+            router: it.router,
+            managed: false,
+            extern_learn: it.extern_learn,
+            references: u32::from(timed),
+            ages: (age, confirmed, age),
+            probes: 0,
+            protocol: it.protocol,
+        }
     }
 
     /// All FDB entries, in the order of the kernel's dump (`rtnl_fdb_dump`): by ifindex; for a port

@@ -161,6 +161,10 @@ pub struct PortFlags {
     pub proxy_arp: bool,
     /// `proxy_arp_wifi`.
     pub proxy_arp_wifi: bool,
+    /// `neigh_suppress`.
+    pub neigh_suppress: bool,
+    /// `neigh_vlan_suppress`: in VLANs, `neigh_suppress` of the VLAN counts.
+    pub neigh_vlan_suppress: bool,
     /// `isolated`.
     pub isolated: bool,
     /// `locked`.
@@ -184,6 +188,8 @@ impl Default for PortFlags {
             mcast_to_unicast: false,
             proxy_arp: false,
             proxy_arp_wifi: false,
+            neigh_suppress: false,
+            neigh_vlan_suppress: false,
             isolated: false,
             locked: false,
             mab: false,

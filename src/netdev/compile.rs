@@ -142,6 +142,7 @@ impl Network {
             group_fwd_mask: bridge.group_fwd_mask | bridge.required_fwd_mask(),
             no_linklocal_learn: bridge.no_linklocal_learn,
             snoops: bridge.snoops(),
+            neighbours: self.compile_neighbours(netdev, bridge),
             vlans: bridge.vlans.compile(),
             multicast: bridge.compile_multicast(),
             ports,

@@ -503,6 +503,9 @@ impl Network {
         }
         if !up {
             self.drop_ipv6(id);
+            self.forget_neighbours(id);
+            // Setting a port down and up opens it, as on other switches.
+            self.open_port(id);
         }
         match self.netdev(id).kind {
             Kind::Bridge(_) => {
@@ -568,7 +571,15 @@ impl Network {
 
     /// `arp on|off`.
     pub fn set_arp(&mut self, id: NetdevId, on: bool) {
-        self.netdev_mut(id).arp = on;
+        let netdev = self.netdev_mut(id);
+        if netdev.arp != on {
+            netdev.arp = on;
+            // Told to nobody while the netdev is down.
+            if netdev.up {
+                self.forget_neighbours(id);
+            }
+            self.touch();
+        }
     }
 
     /// `txqueuelen N`.

@@ -27,6 +27,7 @@ pub mod fdb;
 pub mod guard;
 pub mod link;
 pub mod multicast;
+pub mod neigh;
 pub mod network;
 pub mod ports;
 pub mod refusal;

@@ -1,7 +1,9 @@
 //! Who is there: namespaces, netdevs and attachments, and how to find them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
 
+use super::neigh::Neighbour;
 use super::{Address, Bridge, VlanDevice};
 use crate::switch::{AttachmentId, NetdevId, PortNo, Side};
 use crate::wire::MacAddr;
@@ -140,6 +142,8 @@ pub struct Netdev {
     pub uppers: Vec<NetdevId>,
     /// IP addresses, in the order in which the kernel dumps them.
     pub addresses: Vec<Address>,
+    /// Its neighbours by address, IPv4 first.
+    pub neighbours: BTreeMap<IpAddr, Neighbour>,
     /// Its own list of unicast addresses (`bridge fdb add … self`), oldest first.
     pub unicast: Vec<MacAddr>,
     /// Its own list of group addresses, oldest first.
@@ -489,6 +493,7 @@ impl Network {
             port: None,
             uppers: Vec::new(),
             addresses: Vec::new(),
+            neighbours: BTreeMap::new(),
             unicast: Vec::new(),
             groups: if loopback {
                 Vec::new()

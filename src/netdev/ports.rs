@@ -232,6 +232,9 @@ impl Network {
                 false => Some(false),
                 true => bridge.carrier.map(|_| true),
             };
+            if bridge.carrier == Some(false) && self.netdev(id).up {
+                self.forget_passing_neighbours(id);
+            }
             self.with_snooping(id, |it| it.ports_selected(now));
             self.touch();
             if self.carrier(id) != had {
@@ -298,9 +301,6 @@ impl Network {
         let Some((bridge, number)) = self.netdev(id).port else {
             return;
         };
-        if !self.netdev(id).up {
-            self.open_port(id);
-        }
         let shut = self.port(id).is_some_and(|(_, port)| port.guard.is_shut());
         let (running, cost) = (self.running(id) && !shut, self.path_cost(id));
         self.with_tree(now, bridge, false, |tree| {
@@ -534,6 +534,7 @@ impl Network {
     pub(super) fn change_bridge_address(&mut self, now: Instant, id: NetdevId, mac: MacAddr) {
         self.replace_bridge_local(now, id, mac);
         self.netdev_mut(id).mac = mac;
+        self.forget_neighbours(id);
         self.with_tree(now, id, true, |tree| tree.set_address(now, mac));
     }
 

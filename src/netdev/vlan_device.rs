@@ -481,6 +481,7 @@ impl Network {
     /// A netdev's address changed, or was set again (`NETDEV_CHANGEADDR`): its port follows, and the
     /// VLAN devices on it that are up and have no address of their own (`vlan_sync_address`).
     pub(super) fn address_changed(&mut self, now: Instant, id: NetdevId) {
+        self.forget_neighbours(id);
         let mac = self.netdev(id).mac;
         if let Some((bridge, number)) = self.netdev(id).port {
             self.change_port_local(now, bridge, number, mac);

@@ -13,6 +13,7 @@
 //! | guard | what the port's guards say ([`crate::guard`]) | – |
 //! | learn | if the port learns and is not locked | never |
 //! | snoop | what IGMP and MLD say; malformed: drop | the same |
+//! | answer | for stations that the neighbour table knows ([`super::neighbours`]) | the same |
 //! | select | FDB hit, members, or flood set, and the host port | FDB hit, members, or flood set |
 //! | leave | members only, tag off where the port is untagged | the same |
 //!
@@ -22,6 +23,7 @@
 use super::guard;
 use super::mdb::PlanMulticast;
 use super::multicast::{self, Selection, Snooped};
+use super::neighbours::answer;
 use super::path::{TrapKind, Walk};
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
 use super::transit::Transit;
@@ -80,7 +82,7 @@ fn relay(
     bridge: &PlanBridge,
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
-    transit: Transit,
+    mut transit: Transit,
 ) {
     let (number, port) = from;
     if let Some(guard) = &port.guard {
@@ -104,6 +106,10 @@ fn relay(
     if port.state == PortState::Learning || learning_only {
         return walk.refuse(DropReason::IngressLearning);
     }
+    if bridge.neighbours.is_some() {
+        let vid = vlan.map(|(vid, _)| vid);
+        answer(walk, (index, bridge), Some(from), vid, &mut transit);
+    }
     select(walk, index, bridge, from, vlan, snooped, transit);
 }
 
@@ -120,6 +126,10 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
     };
     if bridge.snoops {
         guard::watch_host(walk, bridge, vlan.map(|(vid, _)| vid), &transit);
+    }
+    if bridge.neighbours.is_some() {
+        let vid = vlan.map(|(vid, _)| vid);
+        answer(walk, (index, bridge), None, vid, &mut transit);
     }
     let destination = walk.header.destination;
     if destination.is_group() {
@@ -500,7 +510,15 @@ fn flood(
         counters.flooded_unknown += 1;
         &sets.unicast
     };
-    let barred = from.map_or(&PortSet::EMPTY, |from| &from.barred);
+    let mut barred = from.map_or(&PortSet::EMPTY, |from| &from.barred);
+    let mut spared;
+    if transit.answered
+        && let Some(neighbours) = &bridge.neighbours
+    {
+        spared = neighbours.spared(vlan.map(|(vid, _)| vid));
+        spared.extend(barred);
+        barred = &spared;
+    }
     let members = vlan.map_or(&PortSet::ALL, |(_, vlan)| &vlan.egress);
     let mut any = false;
     for to in set.select(members, barred, bridge.ports.len()) {

@@ -15,6 +15,7 @@ pub mod fdb;
 pub mod guard;
 pub mod mdb;
 mod multicast;
+pub mod neighbours;
 pub mod path;
 pub mod plan;
 mod transit;

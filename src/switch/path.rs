@@ -649,6 +649,44 @@ impl<'a> Walk<'a> {
         self.egress.heads.protocol(transit, self.octets)
     }
 
+    /// Returns [`Self::protocol`] with the table that was loaded last.
+    pub(super) fn seen(&self, transit: &Transit) -> Option<(&View<'a>, (u16, &[u8]))> {
+        let (_, view) = self.view.as_ref()?;
+        Some((view, self.protocol(transit)?))
+    }
+
+    /// Sends a frame that the path itself made out of a netdev.
+    pub(super) fn send(&mut self, netdev: NetdevId, octets: &[u8], tag: Option<Tag>) {
+        let transit = self.generate(octets, tag);
+        let header = self.header;
+        self.header = self.header_of(&transit);
+        let sender = &self.plan.netdevs[netdev.index()];
+        if sender.up {
+            self.transmit(netdev, sender, transit);
+        } else {
+            self.lose(netdev, DropReason::NetdevDown);
+        }
+        self.header = header;
+    }
+
+    /// Hands a frame that the path itself made to the stack of a netdev (`netif_rx`).
+    pub(super) fn hand_up(&mut self, netdev: NetdevId, octets: &[u8], tag: Option<Tag>) {
+        let transit = self.generate(octets, tag);
+        let header = self.header;
+        self.header = self.header_of(&transit);
+        self.receive_up(netdev, &transit);
+        self.header = header;
+    }
+
+    fn generate(&mut self, octets: &[u8], tag: Option<Tag>) -> Transit {
+        let mut transit = Transit::new(PacketType::Host);
+        self.egress
+            .heads
+            .generate(self.octets, octets, &mut transit);
+        transit.tag = tag;
+        transit
+    }
+
     /// Returns the length of a copy on a wire, tag included.
     pub(super) fn wire_len(&self, transit: &Transit) -> usize {
         self.len(transit) + transit.tag.map_or(0, |_| TAG_LEN)

@@ -147,6 +147,7 @@ impl Bench {
             group_fwd_mask: 0,
             no_linklocal_learn: false,
             snoops: false,
+            neighbours: None,
             vlans: None,
             multicast: None,
             ports: slots,

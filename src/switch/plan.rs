@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::guard::PlanGuard;
 use super::mdb::PlanMulticast;
+use super::neighbours::PlanNeighbours;
 use super::{Fdb, PlanVlanDevice, Uppers};
 use crate::time::Duration;
 use crate::wire::{MacAddr, TagType, Vid};
@@ -113,6 +114,13 @@ impl PortSet {
     /// Adds a port.
     pub const fn insert(&mut self, port: PortNo) {
         self.0[port.index() / 64] |= 1 << (port.index() % 64);
+    }
+
+    /// Adds the ports of another set.
+    pub fn extend(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
     }
 
     /// Takes a port out.
@@ -263,6 +271,8 @@ pub struct PlanBridge {
     pub no_linklocal_learn: bool,
     /// DHCP is looked at, because some port is trusted: what the bridge's own stack says too.
     pub snoops: bool,
+    /// Answers for stations; `None` while no port asks for it.
+    pub neighbours: Option<Arc<PlanNeighbours>>,
     /// VLAN filtering; `None` while it is off.
     pub vlans: Option<Arc<PlanVlans>>,
     /// Multicast snooping; `None` while it is off.

@@ -34,6 +34,8 @@ pub(super) struct Transit {
     pub(super) kind: PacketType,
     /// The outermost tag, aside in metadata (`skb->vlan_tci`): not among the octets, not in the length.
     pub(super) tag: Option<Tag>,
+    /// A question that is not to be flooded to ports that are spared (`proxyarp_replied`).
+    pub(super) answered: bool,
     /// The octets in front of the rest of the ingress frame; none for its own addresses.
     head: Head,
     /// Where the rest begins in the ingress frame.
@@ -69,6 +71,7 @@ impl Transit {
         Self {
             kind,
             tag: None,
+            answered: false,
             head: Head::OWN,
             skip: ADDRESSES as u32,
         }
@@ -287,7 +290,6 @@ impl Heads {
     }
 
     /// Makes a copy that is all head: a frame that the path itself answers with.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the next change uses it"))]
     pub(super) fn generate(&mut self, frame: &[u8], octets: &[u8], transit: &mut Transit) {
         let start = self.octets.len();
         self.octets.extend_from_slice(octets);

@@ -1,6 +1,6 @@
 //! Options of bridges and their ports: `type bridge`, `type bridge_slave`, `bridge link set`.
 
-use super::{Apply, Done, Failure, pending};
+use super::{Apply, Done, Failure};
 use crate::iproute::command::{BridgeOptions, PortOptions};
 use crate::mcast::Scope;
 use crate::netdev::bridge::PortFlags;
@@ -114,7 +114,6 @@ impl Apply<'_> {
         options: &PortOptions,
         backup: Option<Option<NetdevId>>,
     ) -> Done {
-        pending::port(options)?;
         let network = &mut *self.network;
         let Some((_, port)) = network.port(id) else {
             let note = format!("{} is not a bridge port", network.netdev(id).name);
@@ -133,6 +132,10 @@ impl Apply<'_> {
             mcast_to_unicast: options.mcast_to_unicast.unwrap_or(old.mcast_to_unicast),
             proxy_arp: options.proxy_arp.unwrap_or(old.proxy_arp),
             proxy_arp_wifi: options.proxy_arp_wifi.unwrap_or(old.proxy_arp_wifi),
+            neigh_suppress: options.neigh_suppress.unwrap_or(old.neigh_suppress),
+            neigh_vlan_suppress: options
+                .neigh_vlan_suppress
+                .unwrap_or(old.neigh_vlan_suppress),
             isolated: options.isolated.unwrap_or(old.isolated),
             locked: options.locked.unwrap_or(old.locked),
             mab: options.mab.unwrap_or(old.mab),

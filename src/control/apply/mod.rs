@@ -7,6 +7,7 @@ mod fdb;
 mod guard;
 mod link;
 mod mdb;
+mod neigh;
 mod pending;
 mod vlan;
 
@@ -118,17 +119,17 @@ fn apply(
         Verb::VlanGlobalSet(set) => apply.vlan_global_set(set),
         Verb::MdbAdd(how, spec) => apply.mdb_add(*how, spec),
         Verb::MdbDel(spec) => apply.mdb_del(spec),
-        Verb::NeighAdd(..)
-        | Verb::NeighDel(_)
-        | Verb::NeighShow(_)
-        | Verb::NeighFlush(_)
-        | Verb::NeighGet(_) => pending::refuse("\"ip neigh\""),
+        Verb::NeighAdd(how, spec) => apply.neigh_add(*how, spec),
+        Verb::NeighDel(spec) => apply.neigh_del(spec),
+        Verb::NeighFlush(filter) => apply.neigh_flush(filter, command.format, reply),
         Verb::GuardSet(dev, options) => apply.guard_set(dev, options),
         Verb::GuardShow(_) => pending::refuse("\"tapswitch port show\""),
         Verb::NetnsList
         | Verb::LinkShow(_)
         | Verb::TuntapShow
         | Verb::AddrShow(_)
+        | Verb::NeighShow(_)
+        | Verb::NeighGet(_)
         | Verb::BridgeLinkShow(_)
         | Verb::FdbShow(_)
         | Verb::FdbGet(_)
