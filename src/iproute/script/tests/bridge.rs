@@ -443,6 +443,140 @@ const NOT_OURS: &[&str] = &[
     "tapswitch port set dev p1 private",
 ];
 
+/// Each row: a command, and what is said about it; `errors.rs` has the general ones.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "bridge vlan add dev p1 vid 10-5",
+        "1:28: \"10-5\": not a range of VLANs; expected two numbers from 0 to 4095, the second larger, like 10-20",
+    ),
+    (
+        "bridge vlan add dev p1 vid 10-20 pvid",
+        "1:34: \"pvid\": pvid cannot be configured for a vlan range; expected \"vid\" and one VLAN",
+    ),
+    (
+        "bridge vlan add dev p1 vid 4096",
+        "1:28: \"4096\": not a number that fits; expected a decimal number from 0 to 4095",
+    ),
+    (
+        "bridge vlan add dev p1",
+        "1:23: the command ends after \"p1\"; expected \"vid\" and a VLAN like 10 or 10-20",
+    ),
+    (
+        "bridge vlan add dev p1 vid 10 untaged",
+        "1:31: \"untaged\": not an option of \"bridge vlan\"; expected dev, vid, self, master, pvid, untagged or tunnel_info (did you mean \"untagged\"?)",
+    ),
+    (
+        "bridge vlan add dev p1 vid 10 tunnel_info id 5",
+        "1:31: \"tunnel_info\": VLANs are not mapped to tunnels here; expected another option of \"bridge vlan\"",
+    ),
+    (
+        "bridge vlan show p1",
+        "1:18: \"p1\": not a filter of \"bridge vlan show\"; expected \"dev p1\" or \"vid p1\" (the keyword is needed here)",
+    ),
+    (
+        "bridge vlan global set dev br0 vid 1 msti 1",
+        "1:38: \"msti\": multiple spanning trees are not modelled; expected another option of \"bridge vlan global set\"",
+    ),
+    (
+        "bridge mdb add dev br0 port p1 grp 239.1.1",
+        "1:36: \"239.1.1\": not a group address; expected a group address like 239.1.1.1, ff02::1:3 or 01:00:5e:01:01:01",
+    ),
+    (
+        "bridge mdb add dev br0 grp 239.1.1.1",
+        "1:37: the command ends after \"239.1.1.1\"; expected \"port\" and the name of a bridge port",
+    ),
+    (
+        "bridge mdb add dev br0 port p1 grp 239.1.1.1 vni 5",
+        "1:46: \"vni\": an option of VXLAN devices, which are not modelled yet; expected another option of \"bridge mdb\"",
+    ),
+    (
+        "ip link add link eth0 name eth0.5 type vlan 5",
+        "1:45: \"5\": not an option of a VLAN device; expected protocol, id, reorder_hdr, gvrp, mvrp, loose_binding, bridge_binding, ingress-qos-map or egress-qos-map",
+    ),
+    (
+        "ip link add link eth0 name eth0.5 type vlan id 5 egress-qos-map 0-1",
+        "1:65: \"0-1\": not a pair of priorities; expected two numbers like 0:1",
+    ),
+    (
+        "ip link add link eth0 name eth0.5 type vlan id 5 mtu 1400",
+        "1:50: \"mtu\": not an option of a VLAN device; expected an option of a VLAN device (\"mtu\" goes before \"type\")",
+    ),
+    (
+        "ip neigh add 10.0.0.1 lladdr 02:00:00:00:00:01",
+        "1:47: the command ends after \"02:00:00:00:00:01\"; expected \"dev\" and the name of a netdev",
+    ),
+    (
+        "ip neigh add proxy 10.0.0.1 dev br0",
+        "1:14: \"proxy\": no stack here answers for others by its own table; expected an address, \"lladdr\" and \"dev\"",
+    ),
+    (
+        "ip neigh flush",
+        "1:15: the command ends after \"flush\"; expected \"dev\", \"to\" or \"nud\": which neighbours",
+    ),
+    (
+        "tapswitch port set dev p1 storm_brodcast 5fps",
+        "1:27: \"storm_brodcast\": not an option of \"tapswitch port set\"; expected dev, storm_broadcast, storm_multicast, storm_unknown, max_macs, secure_mac, no_secure_mac, violation, recovery, ip_binding, dhcp_trusted, bind, unbind, mac_vlan, no_mac_vlan or private (did you mean \"storm_broadcast\"?)",
+    ),
+    (
+        "tapswitch port set dev p1 storm_broadcast 64kbps",
+        "1:43: \"64kbps\": octets per second are written Bps, kBps, MBps or GBps; expected \"off\", frames (100fps) or octets (64kBps) per second, or both (100fps,64kBps)",
+    ),
+    (
+        "tapswitch port set dev p1 max_macs 0",
+        "1:36: \"0\": not a number that fits; expected \"off\" or a decimal number from 1 to 4294967295",
+    ),
+    (
+        "tapswitch run lab.sh",
+        "1:11: \"run\": not an object of \"tapswitch\" in a script; expected \"port\"",
+    ),
+];
+
+#[test]
+fn errors_say_where_and_what() {
+    let mut wrong = String::new();
+    for (text, expected) in WRONG {
+        let got = parse(text).map_or_else(|error| error.to_string(), |_| "understood".to_owned());
+        let got = got.lines().next().unwrap_or_default();
+        if got != format!("lab.sh:{expected}") {
+            wrong += &format!("$ {text}\n  want lab.sh:{expected}\n  got  {got}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn outside_wires_are_used_by_name() {
+    for (text, names) in [
+        (
+            "ip link add br0 type bridge\nip link add link eth0 name eth0.5 type vlan id 5\nip link set eth0.5 up",
+            "eth0",
+        ),
+        (
+            "ip link add link eth0 type vlan id 5\nip link set vlan0 up",
+            "eth0",
+        ),
+        (
+            "bridge vlan add dev eth1 vid 5\nbridge vlan set dev eth2 vid 5 state 3",
+            "eth1 eth2",
+        ),
+        (
+            "tapswitch port set dev eth3 max_macs 1\ntapswitch port show dev eth4",
+            "eth3",
+        ),
+        (
+            "ip link add br0 type bridge\nbridge mdb add dev br0 port br0 grp 239.1.1.1",
+            "",
+        ),
+        ("ip -n h1 link add link eth0 name eth0.5 type vlan id 5", ""),
+    ] {
+        assert_eq!(
+            parse(text).expect(text).outside().join(" "),
+            names,
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn takes_what_iproute2_takes() {
     for text in TAKEN.iter().chain(NEWER) {
