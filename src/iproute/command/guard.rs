@@ -1,28 +1,28 @@
 //! `tapswitch port`: the guards that switches have and Linux's bridge lacks.
-//!
-//! ```text
-//! tapswitch port set dev PORT OPTION…
-//!   storm_broadcast|storm_multicast|storm_unknown LIMIT   off, or Nfps, NBps (k, M, G: × 1000), or both: 100fps,64kBps
-//!   max_macs N|off                    stations that may be learned behind the port
-//!   secure_mac MAC [vlan VID]         a station that belongs to the port; no_secure_mac takes it away
-//!   violation protect|restrict|shutdown
-//!   recovery SECONDS|off              after which a port shut by a violation opens again
-//!   ip_binding on|off                 IP and ARP only from stations that are bound
-//!   dhcp_trusted on|off               DHCP servers are behind this port
-//!   bind ADDRESS MAC [vlan VID]       a binding by hand; unbind ADDRESS takes it away
-//!   mac_vlan MAC VID                  untagged frames of a station belong to VID; no_mac_vlan MAC takes it away
-//!   private isolated|promiscuous|community N|off
-//! tapswitch [-s] [-j] port show [dev PORT]
-//! ```
-//!
-//! Options may stand in any order. Those that add to a list may be given more than once and are applied
-//! in the order written; of any other the last one counts.
 
 use std::net::IpAddr;
 
 use crate::wire::{MacAddr, Vid};
 
 /// Settings of a port's guards (`tapswitch port set dev P …`); what is not given stays as it is.
+///
+/// ```text
+/// tapswitch port set dev PORT OPTION…
+///   storm_broadcast|storm_multicast|storm_unknown LIMIT   off, or Nfps, NBps (k, M, G: × 1000), or both: 100fps,64kBps
+///   max_macs N|off                    stations that may be learned behind the port
+///   secure_mac MAC [vlan VID]         a station that belongs to the port; no_secure_mac takes it away
+///   violation protect|restrict|shutdown
+///   recovery SECONDS|off              after which a port shut by a violation opens again
+///   ip_binding on|off                 IP and ARP only from stations that are bound
+///   dhcp_trusted on|off               DHCP servers are behind this port
+///   bind ADDRESS MAC [vlan VID]       a binding by hand; unbind ADDRESS takes it away
+///   mac_vlan MAC VID                  untagged frames of a station belong to VID; no_mac_vlan MAC takes it away
+///   private isolated|promiscuous|community N|off
+/// tapswitch [-s] [-j] port show [dev PORT]
+/// ```
+///
+/// Options may stand in any order. Those that add to a list may be given more than once and are applied
+/// in the order written; of any other the last one counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardOptions {
     /// `storm_broadcast LIMIT`: frames to the broadcast address.

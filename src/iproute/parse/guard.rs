@@ -1,6 +1,6 @@
 //! The program `tapswitch`: guards of ports, our own extension of the language.
 //!
-//! Its words are taken whole; see [`GuardOptions`] for the grammar.
+//! Its words are taken whole; [`GuardOptions`] has the grammar.
 
 use super::args::{
     Args, Keywords, Match, decimal, fault, ifname, ip_word, keyword, mac, strict_on_off, unknown,
