@@ -411,7 +411,7 @@ impl<'a> Walk<'a> {
     fn handle(&mut self, netdev: &PlanNetdev, transit: Transit) {
         match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
-            Receive::Stack => self.leave(netdev.stack, transit.kind, &transit),
+            Receive::Stack => self.leave_up(netdev.stack, &transit, 0),
         }
     }
 
@@ -504,7 +504,7 @@ impl<'a> Walk<'a> {
         if transit.tag.is_some() && netdev.uppers.is_some() {
             return vlan::pass(self, id, *transit);
         }
-        self.leave(netdev.stack, transit.kind, transit);
+        self.leave_up(netdev.stack, transit, 0);
     }
 
     /// A bridge hands a frame to its own netdev, which receives it like any other.
@@ -513,7 +513,7 @@ impl<'a> Walk<'a> {
         if netdev.uppers.is_some() {
             return vlan::receive(self, id, *transit);
         }
-        self.leave(netdev.stack, transit.kind, transit);
+        self.leave_up(netdev.stack, transit, 0);
     }
 
     /// Counts a bridge's copy for its host port as the kernel does: without the header and without the
@@ -548,6 +548,19 @@ impl<'a> Walk<'a> {
         if transit.kind == PacketType::Multicast {
             self.counters.netdevs[id.index()].multicast += 1;
         }
+    }
+
+    /// Hands a frame to a stack. One that no VLAN device took is for somebody else, whatever its
+    /// address (`skb_vlan_tag_get_id` in `__netif_receive_skb_core`).
+    #[inline(always)]
+    pub(super) fn leave_up(&mut self, stack: AttachmentId, transit: &Transit, buried: usize) {
+        let in_vlan = transit.tag.is_some() && vlan::is_in_vlan(self, *transit, buried);
+        let kind = if in_vlan {
+            PacketType::OtherHost
+        } else {
+            transit.kind
+        };
+        self.leave(stack, kind, transit);
     }
 
     #[inline(always)]

@@ -109,8 +109,7 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
                 Receive::Stack => match behind_priority_tag(walk, netdev, &frame) {
                     Ok(Some((upper, inner))) => (id, frame) = (upper, inner),
                     Ok(None) => {
-                        let Climber { transit, .. } = frame;
-                        return walk.leave(netdev.stack, transit.kind, &transit);
+                        return walk.leave_up(netdev.stack, &frame.transit, frame.buried);
                     }
                     Err(reason) => return walk.refuse(reason),
                 },
@@ -126,7 +125,7 @@ pub(super) fn pass(walk: &mut Walk<'_>, id: NetdevId, transit: Transit) {
     let netdev = &walk.plan.netdevs[id.index()];
     match behind_priority_tag(walk, netdev, &Climber { transit, buried: 0 }) {
         Ok(Some((upper, inner))) => climb(walk, upper, inner),
-        Ok(None) => walk.leave(netdev.stack, transit.kind, &transit),
+        Ok(None) => walk.leave_up(netdev.stack, &transit, 0),
         Err(reason) => walk.refuse(reason),
     }
 }
@@ -186,6 +185,20 @@ fn behind_priority_tag(
         }
     }
     Ok(None)
+}
+
+/// Whether a frame has a VID: that of the outermost tag, or of the first behind priority tags.
+#[inline(never)]
+pub(super) fn is_in_vlan(walk: &mut Walk<'_>, mut transit: Transit, buried: usize) -> bool {
+    while let Some(tag) = transit.tag.take() {
+        if tag.vid() != 0 {
+            return true;
+        }
+        if walk.untag_behind(&mut transit, buried).is_err() {
+            break;
+        }
+    }
+    false
 }
 
 /// A frame leaves by a VLAN device.

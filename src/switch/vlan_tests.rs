@@ -153,16 +153,16 @@ fn the_device_of_the_vlan_takes_the_frame() {
             ("p1", "77 8100:10", "p1.10 OtherHost"),
             ("p1", "all 88a8:10", "p1.ad Broadcast"),
             ("p1", "all 8100:10 8100:20", "p1.10.20 Broadcast"),
-            ("p1", "all 8100:10 88a8:20", "p1.10 Broadcast 88a8:20"),
-            ("p1", "all 8100:10 8100:21", "p1.10 Broadcast 8100:21"),
+            ("p1", "all 8100:10 88a8:20", "p1.10 OtherHost 88a8:20"),
+            ("p1", "all 8100:10 8100:21", "p1.10 OtherHost 8100:21"),
             (
                 "p1",
                 "all 8100:10 8100:20 8100:5",
-                "p1.10.20 Broadcast 8100:5",
+                "p1.10.20 OtherHost 8100:5",
             ),
             // Unknown VLANs go up as they are.
-            ("p1", "all 8100:11", "p1@stack Broadcast 8100:11"),
-            ("p1", "all 88a8:11", "p1@stack Broadcast 88a8:11"),
+            ("p1", "all 8100:11", "p1@stack OtherHost 8100:11"),
+            ("p1", "all 88a8:11", "p1@stack OtherHost 88a8:11"),
             ("p1", "all 9100:10", "p1@stack Broadcast"),
             // A device that is down drops.
             ("p1", "all 8100:30", "vlan_device_down"),
@@ -184,7 +184,7 @@ fn a_priority_tag_is_none() {
         (
             "p1",
             "all 8100:0 8100:11",
-            "p1@stack Broadcast 8100:0 8100:11",
+            "p1@stack OtherHost 8100:0 8100:11",
         ),
         ("p1", "all 8100:0 8100:30", "vlan_device_down"),
         ("p1", "all 8100:10 8100:0", "p1.10 Broadcast 8100:0"),
@@ -201,7 +201,7 @@ fn a_priority_tag_is_none() {
         &mut lab,
         &[
             ("p1", "all 8100:0", "p1.0 Broadcast"),
-            ("p1", "all 8100:0 8100:10", "p1.0 Broadcast 8100:10"),
+            ("p1", "all 8100:0 8100:10", "p1.0 OtherHost 8100:10"),
             ("p1", "all 88a8:0 8100:10", "p1.10 Broadcast"),
         ],
     );
@@ -226,7 +226,7 @@ fn the_device_comes_before_the_bridge() {
             (
                 "p1",
                 "all 8100:0 8100:10",
-                "br0 Broadcast 8100:0 8100:10, p2 Broadcast 8100:0 8100:10",
+                "br0 OtherHost 8100:0 8100:10, p2 Broadcast 8100:0 8100:10",
             ),
             (
                 "p1",
@@ -236,7 +236,7 @@ fn the_device_comes_before_the_bridge() {
             (
                 "p2",
                 "all 8100:10",
-                "br0 Broadcast 8100:10, p1 Broadcast 8100:10",
+                "br0 OtherHost 8100:10, p1 Broadcast 8100:10",
             ),
             ("p2", "b0 8100:11", "br0.11 Host"),
             ("p1.10", "all", "p1 Broadcast 8100:10"),
@@ -289,12 +289,12 @@ fn without_reorder_hdr_the_tag_stays() {
         &[
             ("p1", "all 8100:10", "raw Broadcast 8100:10"),
             // The second tag is aside now, and stands in front of the one that stayed.
-            ("p1", "all 8100:10 8100:21", "raw Broadcast 8100:21 8100:10"),
+            ("p1", "all 8100:10 8100:21", "raw OtherHost 8100:21 8100:10"),
             ("p1", "all 8100:10 8100:20", "raw.20 Broadcast 8100:10"),
             (
                 "p1",
                 "all 8100:10 8100:20 8100:5",
-                "raw.20 Broadcast 8100:5 8100:10",
+                "raw.20 OtherHost 8100:5 8100:10",
             ),
             (
                 "p1",
@@ -359,7 +359,7 @@ fn over_veth_pairs_and_dummies() {
         &[
             ("p1.10", "all", "h1/lan Broadcast"),
             ("h1/lan", "all", "p1.10 Broadcast"),
-            ("h1/loose", "all", "p1 Broadcast 8100:11"),
+            ("h1/loose", "all", "p1 OtherHost 8100:11"),
             ("d1.5", "all", "dummy_transmit"),
         ],
     );
@@ -409,12 +409,12 @@ fn bridges_over_one_trunk_stay_apart() {
             (
                 "h20",
                 "all 8100:7",
-                "br20 Broadcast 8100:7, trunk Broadcast 8100:20 8100:7",
+                "br20 OtherHost 8100:7, trunk Broadcast 8100:20 8100:7",
             ),
             (
                 "trunk",
                 "all 8100:20 8100:7",
-                "br20 Broadcast 8100:7, h20 Broadcast 8100:7",
+                "br20 OtherHost 8100:7, h20 Broadcast 8100:7",
             ),
         ],
     );

@@ -107,7 +107,7 @@ impl Ours {
                 let left = self.egress.pieces(copy.edit, octets).concat();
                 copies.push(Copy {
                     at: info.name.clone(),
-                    kind: (info.side == Side::Stack).then(|| up_as(copy.kind, &left)),
+                    kind: (info.side == Side::Stack).then(|| number(copy.kind)),
                     octets: left,
                 });
             }
@@ -119,18 +119,6 @@ impl Ours {
         }
         copies
     }
-}
-
-/// A frame that no VLAN device took is for somebody else.
-fn up_as(kind: PacketType, octets: &[u8]) -> u8 {
-    let mut rest = &octets[12..];
-    while let [0x81, 0x00, high, low, behind @ ..] | [0x88, 0xa8, high, low, behind @ ..] = rest {
-        if (u16::from(*high) << 8 | u16::from(*low)) & 0xfff != 0 {
-            return number(PacketType::OtherHost);
-        }
-        rest = behind;
-    }
-    number(kind)
 }
 
 const fn number(kind: PacketType) -> u8 {
