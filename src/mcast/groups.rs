@@ -12,7 +12,7 @@ use super::hosts::Hosts;
 use super::timers::{Timer, TimerKey};
 use super::{Scope, Snooping};
 use crate::switch::PortNo;
-use crate::switch::mdb::{Family, Group, GroupKey, Members};
+use crate::switch::mdb::{Family, Group, GroupKey, MemberCopy, Members};
 use crate::time::Instant;
 use crate::wire::MacAddr;
 
@@ -810,11 +810,27 @@ impl Snooping {
             host: entry.host_joined,
             ..Members::default()
         };
-        for pg in &entry.ports {
-            if self.ports.get(&pg.port).is_some_and(|it| it.to_unicast) {
-                members.unicast.push((pg.port, pg.mac));
-            } else if !(pg.flags.blocked || star_only && pg.mode == FilterMode::Include) {
-                members.ports.insert(pg.port);
+        for of_port in entry.ports.chunk_by(|a, b| a.port == b.port) {
+            let port = of_port[0].port;
+            let to_unicast = self.ports.get(&port).is_some_and(|it| it.to_unicast);
+            let wanted = |pg: &PortGroup| {
+                to_unicast || !(pg.flags.blocked || star_only && pg.mode == FilterMode::Include)
+            };
+            match of_port {
+                [pg] if !to_unicast => {
+                    if wanted(pg) {
+                        members.ports.insert(port);
+                    }
+                }
+                // Without mcast_to_unicast, too, every host that it once counted has its copy.
+                _ => {
+                    let copies = of_port.iter().enumerate().filter(|(_, pg)| wanted(pg));
+                    members.copies.extend(copies.map(|(at, pg)| MemberCopy {
+                        port,
+                        to: pg.mac.filter(|_| to_unicast),
+                        oldest: at == 0,
+                    }));
+                }
             }
         }
         Some(members)

@@ -494,6 +494,8 @@ impl Network {
         }
         netdev.up = up;
         netdev.opened |= up;
+        self.join_snoopers(id, up);
+        let netdev = self.netdev_mut(id);
         if matches!(netdev.kind, Kind::Loopback) {
             self.loopback_up(id, up);
         } else if up {

@@ -2,7 +2,7 @@
 //! output leads to.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::address::scope;
@@ -14,7 +14,13 @@ use crate::mcast::{
 use crate::switch::mdb::PlanMulticast;
 use crate::switch::{NetdevId, PortNo};
 use crate::time::{Duration, Instant};
-use crate::wire::{ETHERNET_HEADER, Ethernet, TAG_LEN, Tag, Vid, is_tag_type};
+use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
+
+/// 224.0.0.106 and ff02::6a.
+const ALL_SNOOPERS: [MacAddr; 2] = [
+    MacAddr::of_ipv4_group(Ipv4Addr::new(224, 0, 0, 106)),
+    MacAddr::of_ipv6_group(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6a)),
+];
 
 /// An option about multicast, of a bridge or (as far as `bridge vlan global set` has it) of a VLAN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +154,9 @@ impl Network {
             }
         };
         let done = self.with_snooping(id, set);
+        if matches!(option, MulticastOption::Snooping(_)) && of == Scope::Bridge {
+            self.join_snoopers(id, self.netdev(id).up);
+        }
         self.touch();
         done.unwrap_or(Ok(()))
     }
@@ -217,6 +226,18 @@ impl Network {
             self.touch();
         }
         done.map_err(refusal)
+    }
+
+    /// The stack of a bridge that is up and snoops is a member of all snoopers
+    /// (`br_multicast_join_snoopers`), as far as its own list of groups shows it.
+    pub(super) fn join_snoopers(&mut self, id: NetdevId, up: bool) {
+        let joins = up && self.snoops(id);
+        let netdev = self.netdev_mut(id);
+        netdev.groups.retain(|group| !ALL_SNOOPERS.contains(group));
+        if joins {
+            let families = 1 + usize::from(netdev.has_ipv6());
+            netdev.groups.extend(&ALL_SNOOPERS[..families]);
+        }
     }
 
     /// Checks what the kernel checks of a bridge before it looks at what is asked of its groups.

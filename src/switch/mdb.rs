@@ -100,14 +100,24 @@ impl Family {
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 }
 
+/// A copy for one of the hosts behind a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberCopy {
+    /// The port.
+    pub port: PortNo,
+    /// The destination it gets; `None` leaves it as it is.
+    pub to: Option<MacAddr>,
+    /// It is the port's oldest member, whose copy the kernel drops for that of a router behind the port.
+    pub oldest: bool,
+}
+
 /// Who gets frames to a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members {
     /// Ports that get the frame as it is.
     pub ports: PortSet,
-    /// Copies with a destination of their own (`mcast_to_unicast`), the port's oldest member first;
-    /// `None` keeps the destination.
-    pub unicast: Vec<(PortNo, Option<MacAddr>)>,
+    /// Copies for ports that are members by host (`mcast_to_unicast`).
+    pub copies: Vec<MemberCopy>,
     /// The bridge's own stack is a member.
     pub host: bool,
 }

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::mdb::{Context, Family, Group, GroupKey, Members, PlanMulticast};
+use super::mdb::{Context, Family, Group, GroupKey, MemberCopy, Members, PlanMulticast};
 use super::path::Walk;
-use super::{DropReason, PortNo, PortSet};
+use super::{DropReason, PortSet};
 use crate::wire::MacAddr;
 use crate::wire::igmp::{self, ETHER_TYPE_IPV4};
 use crate::wire::membership::{Content, Inspected, Message, RecordKind};
@@ -219,31 +219,20 @@ impl Snooped<'_> {
     }
 }
 
-/// One copy for members or routers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct MemberCopy {
-    /// The port.
-    pub(super) port: PortNo,
-    /// The destination it gets (`mcast_to_unicast`), if it gets one.
-    pub(super) to: Option<MacAddr>,
-}
-
 impl Selection {
-    /// Iterates over the copies for ports below `end`. As in the kernel, where there is a router behind a
-    /// port as well, the router's copy is that of the port's oldest member by `mcast_to_unicast`, too.
+    /// Iterates over the copies for ports below `end`: one for each router and member, and one more for
+    /// each member by host. As in the kernel, where there is a router behind a port as well, the router's
+    /// copy is that of the port's oldest member, too.
     pub(super) fn copies(&self, end: usize) -> impl Iterator<Item = MemberCopy> {
-        let members = self.members.as_deref();
-        let unicast = members.map_or(&[][..], |members| &members.unicast);
-        let oldest = |at: usize| at == 0 || unicast[at - 1].0 != unicast[at].0;
-        let own = (unicast.iter().enumerate())
-            .filter(move |(at, (port, _))| !(oldest(*at) && self.routers.contains(*port)))
-            .map(|(_, (port, to))| MemberCopy {
-                port: *port,
-                to: *to,
-            });
-        let as_it_is = self.as_it_is.select(&PortSet::ALL, &PortSet::EMPTY, end);
-        as_it_is
-            .map(|port| MemberCopy { port, to: None })
-            .chain(own)
+        let by_host = self.members.as_deref().map_or(&[][..], |it| &it.copies);
+        let by_host = by_host.iter().copied();
+        let by_host = by_host.filter(|it| !(it.oldest && self.routers.contains(it.port)));
+        let ports = self.as_it_is.select(&PortSet::ALL, &PortSet::EMPTY, end);
+        let as_it_is = ports.map(|port| MemberCopy {
+            port,
+            to: None,
+            oldest: true,
+        });
+        as_it_is.chain(by_host)
     }
 }

@@ -138,9 +138,42 @@ fn essence(answer: &Answer, exactly: bool) -> String {
             rows.sort();
             rows.join("\n          ")
         }
-        _ => answer.stdout.trim_end().to_owned(),
+        _ => members(answer.stdout.trim_end()),
     };
     format!("status {status}, {words:?}\n          {output}")
+}
+
+/// Members of groups as `bridge mdb show` prints them: in no particular order (the kernel's is that of
+/// its memory), and without how long sources last. Any other text is left as it is.
+fn members(text: &str) -> String {
+    let without_timer = |source: &str| match source.split_once('/') {
+        Some((source, left)) if left != "0.00" => format!("{source}/…"),
+        _ => source.to_owned(),
+    };
+    let without_timers = |word: &str| {
+        let sources = word.split(',').map(without_timer);
+        sources.collect::<Vec<_>>().join(",")
+    };
+    let line = |line: &str| {
+        let words = line.split(' ');
+        match line.starts_with("dev ") {
+            true => words
+                .map(without_timers)
+                .collect::<Vec<_>>()
+                .join(" ")
+                .trim_end()
+                .to_owned(),
+            false => line.to_owned(),
+        }
+    };
+    let mut lines: Vec<String> = text.lines().map(line).collect();
+    if lines
+        .iter()
+        .all(|line| line.starts_with("dev ") || line.starts_with("router ports on "))
+    {
+        lines.sort();
+    }
+    lines.join("\n")
 }
 
 fn row(mut row: Value, exactly: bool) -> Option<String> {

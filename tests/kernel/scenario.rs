@@ -5,6 +5,7 @@
 //! p1: h1 > all                         a frame into an attachment: source > destination
 //! p1: h1 > h2 8100:10 88a8:5 type 0806 len 64
 //! p1: h1 > ll0 llc                     802.3 with a length and LLC 42 42 03
+//! p1: h1 igmp join 239.1.1.1           about groups, or to one: see `groups`
 //! wait 1.5                             seconds
 //! unplug p2                            the far end of the TAP is closed: no carrier
 //! plug p2
@@ -16,6 +17,7 @@
 //! A frame ends in a mark of six octets, `ts` and its step's number, if it has room for one behind
 //! its headers: by that a copy is recognised wherever and whenever it turns up.
 
+use crate::groups;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -129,8 +131,11 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
     let mut words = text.split_whitespace();
     let mut word = |what: &str| words.next().ok_or_else(|| format!("{what} expected"));
     let source = address(word("source")?)?;
-    if word(">")? != ">" {
-        return Err("SOURCE > DESTINATION".to_owned());
+    let next = word(">")?;
+    if next != ">" {
+        let rest = text.split_once(' ').map_or("", |(_, rest)| rest);
+        let mark = [&b"ts"[..], &number.to_be_bytes()].concat();
+        return groups::frame(source, rest, &mark);
     }
     let mut octets = address(word("destination")?)?.to_vec();
     octets.extend(source);
