@@ -183,6 +183,12 @@ fn addresses_as_on_linux() {
     replay(include_str!("golden/addresses.txt"));
 }
 
+/// 700 commands drawn at random, VLANs, entries, options, ports that come and go.
+#[test]
+fn random_vlan_commands_as_on_linux() {
+    replay(include_str!("golden/vlan_random.txt"));
+}
+
 /// Ports and hosts for what follows: `h1` to `h3` are the far ends of the ports `p1` to `p3` of `br0`.
 const THREE_HOSTS: &str = "
     ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_snooping 0
