@@ -1,5 +1,6 @@
 //! Show commands: the model as the kernel would dump it, for [`iproute::show`](crate::iproute::show) to print.
 
+mod guard;
 mod vlan;
 
 use std::net::IpAddr;
@@ -47,6 +48,9 @@ impl Show<'_> {
             Verb::LinkShow(filter) => show::link(&self.links(), &self.netns(), filter, format)?,
             Verb::AddrShow(filter) => {
                 show::addr(&self.links(), &self.addrs(), &self.netns(), filter, format)?
+            }
+            Verb::GuardShow(dev) => {
+                show::guard(&self.links(), &self.guards(), dev.as_deref(), format)?
             }
             Verb::NeighShow(filter) => {
                 show::neigh(&self.links(), &self.neighbours(), filter, format)?

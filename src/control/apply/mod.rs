@@ -123,11 +123,11 @@ fn apply(
         Verb::NeighDel(spec) => apply.neigh_del(spec),
         Verb::NeighFlush(filter) => apply.neigh_flush(filter, command.format, reply),
         Verb::GuardSet(dev, options) => apply.guard_set(dev, options),
-        Verb::GuardShow(_) => pending::refuse("\"tapswitch port show\""),
         Verb::NetnsList
         | Verb::LinkShow(_)
         | Verb::TuntapShow
         | Verb::AddrShow(_)
+        | Verb::GuardShow(_)
         | Verb::NeighShow(_)
         | Verb::NeighGet(_)
         | Verb::BridgeLinkShow(_)

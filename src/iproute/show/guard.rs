@@ -1,10 +1,11 @@
 //! `tapswitch port show`: our own, in the words of `tapswitch port set`, so that what is shown can be set again.
 //!
 //! ```text
-//! p1: max_macs 5 macs 2 violation shutdown recovery 300 shut
+//! p1: max_macs 5 macs 2 violation shutdown recovery 300 shut opens 290
 //!     storm_broadcast 100fps,64kBps storm_multicast off storm_unknown 1kfps
 //!     ip_binding on dhcp_trusted off private community 3
 //!     secure_mac 02:00:00:00:00:01 vlan 7
+//!     learned_mac 02:00:00:00:00:03 vlan 7
 //!     bind 10.0.0.1 02:00:00:00:00:01 lease 3590
 //!     mac_vlan 02:00:00:00:00:02 9
 //! ```
@@ -64,6 +65,9 @@ fn print(printer: &mut Printer, links: Links<'_>, port: &GuardRecord, format: Fo
         port.shutdown,
         if port.shutdown { "shut " } else { "" },
     );
+    if let Some(opens) = port.opens {
+        printer.number("opens", opens);
+    }
     next_line(printer);
     storm(printer, "storm_broadcast", port.storm_broadcast.limit);
     storm(printer, "storm_multicast", port.storm_multicast.limit);
@@ -157,6 +161,16 @@ fn lists(printer: &mut Printer, port: &GuardRecord) {
         printer.close();
     }
     printer.close_array();
+    if port.max_macs.is_some() {
+        printer.open_array("learned_macs");
+        for (mac, vlan) in &port.learned_macs {
+            open_entry(printer, "learned_mac ");
+            station(printer, *mac);
+            in_vlan(printer, *vlan);
+            printer.close();
+        }
+        printer.close_array();
+    }
     printer.open_array("bindings");
     for binding in &port.bindings {
         open_entry(printer, "bind ");
@@ -232,10 +246,12 @@ mod tests {
             max_macs: None,
             macs: 0,
             secure_macs: Vec::new(),
+            learned_macs: Vec::new(),
             violation: Violation::Protect,
             violations: 0,
             recovery: None,
             shutdown: false,
+            opens: None,
             ip_binding: false,
             unbound: 0,
             dhcp_trusted: true,
@@ -260,10 +276,12 @@ mod tests {
             max_macs: Some(5),
             macs: 2,
             secure_macs: vec![(MAC, Some(7)), (MAC, None)],
+            learned_macs: vec![(MAC, Some(8))],
             violation: Violation::Shutdown,
             violations: 4,
             recovery: Some(300),
             shutdown: true,
+            opens: Some(290),
             ip_binding: true,
             unbound: 1,
             bindings: vec![BindingRecord {
@@ -295,11 +313,12 @@ mod tests {
     fn text_is_in_the_words_of_set() {
         assert_eq!(
             print(false, 1),
-            "p1: max_macs 5 macs 2 violation shutdown recovery 300 shut \n    \
+            "p1: max_macs 5 macs 2 violation shutdown recovery 300 shut opens 290 \n    \
              storm_broadcast 100fps,64kBps storm_multicast off storm_unknown 5GBps \n    \
              ip_binding on dhcp_trusted on private community 3 \n    \
              secure_mac 02:00:00:00:00:01 vlan 7 \n    \
              secure_mac 02:00:00:00:00:01 \n    \
+             learned_mac 02:00:00:00:00:01 vlan 8 \n    \
              bind 10.0.0.1 02:00:00:00:00:01 lease 3590 \n    \
              mac_vlan 02:00:00:00:00:01 9 \n    \
              dropped: storm_broadcast 3 storm_multicast 0 storm_unknown 0 violation 4 ip_binding 1 dhcp 0 \n\
@@ -315,11 +334,12 @@ mod tests {
         assert_eq!(
             print(true, 0),
             concat!(
-                r#"[{"ifname":"p1","max_macs":5,"macs":2,"violation":"shutdown","recovery":300,"shut":true,"#,
+                r#"[{"ifname":"p1","max_macs":5,"macs":2,"violation":"shutdown","recovery":300,"shut":true,"opens":290,"#,
                 r#""storm_broadcast":{"frames":100,"octets":64000},"storm_multicast":null,"#,
                 r#""storm_unknown":{"octets":5000000000},"ip_binding":true,"dhcp_trusted":true,"#,
                 r#""private":"community","community":3,"#,
                 r#""secure_macs":[{"mac":"02:00:00:00:00:01","vlan":7},{"mac":"02:00:00:00:00:01"}],"#,
+                r#""learned_macs":[{"mac":"02:00:00:00:00:01","vlan":8}],"#,
                 r#""bindings":[{"address":"10.0.0.1","mac":"02:00:00:00:00:01","lease":3590}],"#,
                 r#""mac_vlans":[{"mac":"02:00:00:00:00:01","vlan":9}]},"#,
                 r#"{"ifname":"p2","max_macs":null,"macs":0,"violation":"protect","recovery":null,"shut":false,"#,

@@ -22,6 +22,8 @@ pub struct GuardRecord {
     pub macs: u32,
     /// Stations that belong to the port: (address, VLAN), in order.
     pub secure_macs: Vec<(MacAddr, Option<u16>)>,
+    /// Stations that were learned and admitted, while the port has a limit: (address, VLAN), oldest first.
+    pub learned_macs: Vec<(MacAddr, Option<u16>)>,
     /// What happens when another comes in.
     pub violation: Violation,
     /// Frames that came in against these rules.
@@ -30,6 +32,8 @@ pub struct GuardRecord {
     pub recovery: Option<u32>,
     /// Whether a violation closed the port.
     pub shutdown: bool,
+    /// Seconds until a closed port opens by itself; `None` if it does not.
+    pub opens: Option<u64>,
     /// Whether IP and ARP come in from bound stations only.
     pub ip_binding: bool,
     /// Frames that no binding let in.
