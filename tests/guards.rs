@@ -235,17 +235,17 @@ impl Dhcp {
         octets
     }
 
-    fn from_client(&self) -> Vec<u8> {
+    fn to_server(&self) -> Vec<u8> {
         udp(self.client, ALL, (self.client_ip, 68), 67, &self.octets())
     }
 
-    fn from_server(&self, server: Mac) -> Vec<u8> {
+    fn to_client(&self, server: Mac) -> Vec<u8> {
         udp(server, ALL, ([10, 0, 0, 1], 67), 68, &self.octets())
     }
 }
 
 fn request(client: Mac) -> Vec<u8> {
-    Dhcp::new(REQUEST, client).from_client()
+    Dhcp::new(REQUEST, client).to_server()
 }
 
 fn ack(server: Mac, client: Mac, ip: [u8; 4], lease: u32) -> Vec<u8> {
@@ -254,7 +254,7 @@ fn ack(server: Mac, client: Mac, ip: [u8; 4], lease: u32) -> Vec<u8> {
         lease: Some(lease),
         ..Dhcp::new(ACK, client)
     };
-    ack.from_server(server)
+    ack.to_client(server)
 }
 
 #[test]
@@ -486,7 +486,7 @@ fn dhcp_binds_address_station_and_port() {
     assert_eq!(lab.send("p1", &ip(h(1), address)), Err(DropReason::Unbound));
     assert!(lab.send("p1", &arp(h(1), h(1), [0; 4])).is_ok(), "a probe");
     assert!(
-        lab.send("p1", &Dhcp::new(DISCOVER, h(1)).from_client())
+        lab.send("p1", &Dhcp::new(DISCOVER, h(1)).to_server())
             .is_ok()
     );
     assert!(lab.send("p1", &request(h(1))).is_ok());
@@ -514,8 +514,7 @@ fn dhcp_binds_address_station_and_port() {
         Err(DropReason::Unbound)
     );
     assert_eq!(
-        lab.send("p2", &Dhcp::new(RELEASE, h(1)).from_client())
-            .err(),
+        lab.send("p2", &Dhcp::new(RELEASE, h(1)).to_server()).err(),
         None
     );
     let theft = Dhcp {
@@ -523,7 +522,7 @@ fn dhcp_binds_address_station_and_port() {
         ..Dhcp::new(RELEASE, h(1))
     };
     assert_eq!(
-        lab.send("p2", &theft.from_client()),
+        lab.send("p2", &theft.to_server()),
         Err(DropReason::DhcpSpoofed)
     );
     // What is no IP passes, and so does everything on other ports.
@@ -540,7 +539,7 @@ fn dhcp_binds_address_station_and_port() {
         client_ip: address,
         ..Dhcp::new(REQUEST, h(1))
     };
-    assert!(lab.send("p1", &renewal.from_client()).is_ok());
+    assert!(lab.send("p1", &renewal.to_server()).is_ok());
     assert!(lab.send("p4", &granted).is_ok());
     lab.now = Instant::from_nanos(191_000_000_000 - 1);
     lab.catch_up();
@@ -551,7 +550,7 @@ fn dhcp_binds_address_station_and_port() {
     // Given back before its end.
     assert!(lab.send("p1", &request(h(1))).is_ok());
     assert!(lab.send("p4", &granted).is_ok());
-    assert!(lab.send("p1", &theft.from_client()).is_ok(), "its own");
+    assert!(lab.send("p1", &theft.to_server()).is_ok(), "its own");
     assert_eq!(lab.send("p1", &own), Err(DropReason::Unbound));
 }
 
