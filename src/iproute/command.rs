@@ -29,6 +29,9 @@ pub use vlan::{
 pub enum Command {
     /// `ip …`, `bridge …` or `tapswitch …`, also behind `ip netns exec NS` and `sudo`.
     Net(Box<NetCommand>),
+    /// `ip neigh …` in a namespace: what the model keeps, from which its bridges answer; and the program with its
+    /// arguments, for the namespace's own stack, which has neighbours of its own.
+    Neigh(Box<NetCommand>, Vec<String>),
     /// Any other program behind `ip netns exec NS`: (namespace, program and arguments).
     Exec(String, Vec<String>),
     /// `sleep N[s|m|h]`, fractions allowed.

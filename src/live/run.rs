@@ -209,6 +209,7 @@ impl Live {
                 self.changed = true;
                 Ok(reply.status)
             }
+            Command::Neigh(command, words) => self.neighbours(command, words, streams),
             Command::Exec(ns, words) => {
                 self.settle()?;
                 self.exec(ns, words, streams)
@@ -228,6 +229,28 @@ impl Live {
             // The flow decides these itself.
             Command::ErrExit(_) | Command::Status(_) | Command::Exit(_) => Ok(0),
         }
+    }
+
+    /// Runs `ip neigh` in a namespace: what the model takes, the namespace's own stack is told too, and
+    /// shows, for it knows what it has learned besides.
+    fn neighbours(
+        &mut self,
+        command: &NetCommand,
+        words: &[String],
+        streams: Streams,
+    ) -> Result<u8, Error> {
+        let shows = matches!(command.verb, Verb::NeighShow(_) | Verb::NeighGet(_));
+        if !shows {
+            let now = self.now();
+            let reply = self.control.execute(now, command, &Counters::default());
+            self.changed = true;
+            if reply.status != 0 {
+                write(streams.stderr, &reply.stderr);
+                return Ok(reply.status);
+            }
+        }
+        self.settle()?;
+        self.exec(command.ns.as_deref().unwrap_or_default(), words, streams)
     }
 
     fn streams(&self, streams: Streams) -> Streams {

@@ -293,7 +293,8 @@ impl<'s> Engine<'s> {
         while let Some(item) = self.flow.next(self.status) {
             let mut reply = Reply::default();
             match &item.command {
-                Command::Net(command) => {
+                // No stack of a namespace takes part in a replay.
+                Command::Net(command) | Command::Neigh(command, _) => {
                     reply = self.control.execute(self.now, command, &self.counters);
                 }
                 Command::Sleep(time) => {

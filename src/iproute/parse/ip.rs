@@ -257,22 +257,26 @@ pub(super) fn ip(args: &mut Args<'_>, ns: Option<&str>, depth: usize) -> Result<
         Some(Object::Link) => link::parse(args)?,
         Some(Object::Tuntap) => tuntap::parse(args)?,
         Some(Object::Netns) => return netns(args, options, depth),
-        // A host's neighbours are its own stack's; a bridge answers from those of the script's namespace.
-        Some(Object::Neighbour) if options.ns.is_none() => neigh::parse(args, options.family)?,
-        Some(Object::Stack | Object::Neighbour) => {
-            let Some(ns) = options.ns else {
+        Some(Object::Neighbour) => {
+            let rest = args.rest();
+            let verb = neigh::parse(args, options.family);
+            if options.ns.is_none() {
+                verb?
+            } else {
+                return neighbours(options, word, rest, verb);
+            }
+        }
+        Some(Object::Stack) => {
+            if options.ns.is_none() {
                 return Err(
                     fault(word, "the script's own namespace has no layer 3 here").expect(format!(
                         "{known}; or \"ip -n NAME {}\" for a host",
                         word.text
                     )),
                 );
-            };
-            let mut argv = vec!["ip".to_owned()];
-            argv.extend(options.words);
-            argv.push(word.text.clone());
-            argv.extend(args.rest().iter().map(|word| word.text.clone()));
-            return Ok(Command::Exec(ns, argv));
+            }
+            let argv = argv(&options, word, args.rest());
+            return Ok(Command::Exec(options.ns.unwrap_or_default(), argv));
         }
         Some(Object::Unsupported) => return Err(fault(word, "not modelled").expect(known)),
         None => {
@@ -281,6 +285,39 @@ pub(super) fn ip(args: &mut Args<'_>, ns: Option<&str>, depth: usize) -> Result<
         }
     };
     Ok(net(options, verb))
+}
+
+/// The command as `ip` gets it inside the namespace.
+fn argv(options: &Options<'_>, object: &Word, rest: &[Word]) -> Vec<String> {
+    let mut argv = vec!["ip".to_owned()];
+    argv.extend(options.words.iter().cloned());
+    argv.push(object.text.clone());
+    argv.extend(rest.iter().map(|word| word.text.clone()));
+    argv
+}
+
+/// `ip neigh` in a namespace, which has a stack of its own: what only a stack can do is left to it.
+fn neighbours(
+    options: Options<'_>,
+    object: &Word,
+    rest: &[Word],
+    verb: Result<Verb, Fault>,
+) -> Result<Command, Fault> {
+    let argv = argv(&options, object, rest);
+    let ns = options.ns.clone().unwrap_or_default();
+    match verb {
+        Ok(Verb::NeighAdd(_, spec)) if spec.touch || spec.managed => Ok(Command::Exec(ns, argv)),
+        Err(_) if rest.iter().any(|word| word.text == "proxy") => Ok(Command::Exec(ns, argv)),
+        Err(fault) => Err(fault),
+        Ok(verb) => {
+            let net = NetCommand {
+                ns: options.ns,
+                format: options.format,
+                verb,
+            };
+            Ok(Command::Neigh(Box::new(net), argv))
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -65,7 +65,11 @@ impl<'a> Flow<'a> {
                     self.status = status.unwrap_or(self.status);
                     self.ended = true;
                 }
-                Command::Net(_) | Command::Exec(..) | Command::Sleep(_) | Command::Echo(_) => {
+                Command::Net(_)
+                | Command::Neigh(..)
+                | Command::Exec(..)
+                | Command::Sleep(_)
+                | Command::Echo(_) => {
                     self.pending = true;
                     return Some(item);
                 }

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::{net, parse};
+use super::{net, one, parse};
 use crate::iproute::command::{
-    BindingEdit, FilterMode, LinkAddKind, LinkSetKind, MdbGroup, NeighFilter, PrivateRole,
+    BindingEdit, Command, FilterMode, LinkAddKind, LinkSetKind, MdbGroup, NeighFilter, PrivateRole,
     StormLimit, Verb, VidRange, Violation, nud,
 };
 use crate::wire::{MacAddr, Vid};
@@ -705,6 +705,34 @@ fn neighbour_values_arrive() {
     assert_eq!(states("ip neigh show nud all"), Some(0x1ff));
     assert_eq!(states("ip neigh show nud stale nud permanent"), Some(0x84));
     assert_eq!(states("ip neigh flush nud all"), Some(0x1bf));
+}
+
+#[test]
+fn a_namespace_has_a_stack_of_its_own() {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    for (text, argv) in [
+        (
+            "ip -n h1 neigh add 10.0.0.2 lladdr 02:00:00:00:00:01 dev eth0",
+            "ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:01 dev eth0",
+        ),
+        ("ip netns exec h1 ip -s -4 n sh", "ip -s -4 n sh"),
+    ] {
+        let Command::Neigh(net, got) = one(text) else {
+            panic!("{text}");
+        };
+        assert_eq!(
+            (net.ns.as_deref(), got),
+            (Some("h1"), words(argv)),
+            "{text}"
+        );
+    }
+    for text in [
+        "ip neigh add proxy 10.0.0.1 dev eth0",
+        "ip neigh add 10.0.0.1 dev eth0 managed",
+    ] {
+        let inside = format!("ip netns exec h1 {text}");
+        assert_eq!(one(&inside), Command::Exec("h1".into(), words(text)));
+    }
 }
 
 #[test]
