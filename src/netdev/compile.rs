@@ -96,6 +96,7 @@ impl Network {
             lower: vlan.lower,
             tag_type: vlan.tag_type,
             vid: vlan.vid,
+            carrier: vlan.carrier,
             reorder_hdr: vlan.flags.reorder_hdr,
             lower_takes_tags: !matches!(self.netdev(vlan.lower).kind, Kind::Dummy | Kind::Vlan(_)),
             ingress_qos: vlan.ingress_qos,

@@ -373,13 +373,12 @@ impl Network {
                 continue;
             };
             let loose = vlan.flags.loose_binding;
-            if self.netdev(upper).up == up {
-                continue;
-            }
-            if !loose {
+            let changes = self.netdev(upper).up != up;
+            if changes && !loose {
                 self.switch(now, upper, up);
             }
-            if up || !loose {
+            // What is up already learns of the lower's carrier, which came with it.
+            if up || (changes && !loose) {
                 self.transfer_carrier(now, id, upper);
             }
         }

@@ -388,30 +388,26 @@ impl<'a> Walk<'a> {
     /// The handlers of a netdev, in the kernel's order (`__netif_receive_skb_core`).
     #[inline(always)]
     fn receive(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
-        if transit.tag.is_none() && is_tag_type(self.header.ether_type) {
+        if transit.tag.is_some() || is_tag_type(self.header.ether_type) {
             return self.receive_tagged(id, netdev, transit);
         }
-        self.handle(netdev, transit);
-    }
-
-    /// [`Self::receive`] for a frame with a tag among its octets, which goes aside (`skb_vlan_untag`).
-    #[inline(never)]
-    fn receive_tagged(&mut self, id: NetdevId, netdev: &PlanNetdev, mut transit: Transit) {
-        if self.untag(&mut transit).is_err() {
-            self.counters.netdevs[id.index()].rx_dropped += 1;
-            return self.refuse(DropReason::TruncatedTag);
-        }
-        if netdev.uppers.is_some() {
-            return vlan::receive(self, id, transit);
-        }
-        self.handle(netdev, transit);
-    }
-
-    #[inline(always)]
-    fn handle(&mut self, netdev: &PlanNetdev, transit: Transit) {
         match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
-            Receive::Stack => self.leave_up(netdev.stack, &transit, 0),
+            Receive::Stack => self.leave(netdev.stack, transit.kind, &transit),
+        }
+    }
+
+    /// [`Self::receive`] for a frame with a tag, which goes aside (`skb_vlan_untag`).
+    #[inline(never)]
+    fn receive_tagged(&mut self, id: NetdevId, netdev: &PlanNetdev, mut transit: Transit) {
+        match netdev.receive {
+            Receive::Bridge(bridge, port) if netdev.uppers.is_none() => {
+                if self.untag(&mut transit).is_err() {
+                    return self.refuse(DropReason::TruncatedTag);
+                }
+                bridge::receive(self, bridge, port, transit);
+            }
+            Receive::Bridge(..) | Receive::Stack => vlan::receive(self, id, transit),
         }
     }
 
@@ -422,11 +418,7 @@ impl<'a> Walk<'a> {
         self.header = self.header_of(&transit);
         // A veth pair takes the priority off (____dev_forward_skb).
         self.priority = 0;
-        let netdev = &self.plan.netdevs[id.index()];
-        if transit.tag.is_some() && netdev.uppers.is_some() {
-            return vlan::receive(self, id, transit);
-        }
-        self.receive(id, netdev, transit);
+        self.receive(id, &self.plan.netdevs[id.index()], transit);
     }
 
     /// A frame leaves by a netdev (`ndo_start_xmit`).
@@ -469,6 +461,9 @@ impl<'a> Walk<'a> {
         };
         if let Some(reason) = refused {
             self.counters.netdevs[id.index()].tx_dropped += 1;
+            if reason == DropReason::PeerOversize {
+                self.counters.netdevs[peer_id.index()].rx_dropped += 1;
+            }
             return self.lose(id, reason);
         }
         let len = self.len(&transit);
@@ -501,19 +496,19 @@ impl<'a> Walk<'a> {
     /// Hands a frame to the stack of a bridge port, past the bridge.
     pub(super) fn deliver_up(&mut self, id: NetdevId, transit: &Transit) {
         let netdev = &self.plan.netdevs[id.index()];
-        if transit.tag.is_some() && netdev.uppers.is_some() {
+        if transit.tag.is_some() {
             return vlan::pass(self, id, *transit);
         }
-        self.leave_up(netdev.stack, transit, 0);
+        self.leave(netdev.stack, transit.kind, transit);
     }
 
     /// A bridge hands a frame to its own netdev, which receives it like any other.
     pub(super) fn receive_up(&mut self, id: NetdevId, transit: &Transit) {
         let netdev = &self.plan.netdevs[id.index()];
-        if netdev.uppers.is_some() {
+        if transit.tag.is_some() || is_tag_type(self.header.ether_type) {
             return vlan::receive(self, id, *transit);
         }
-        self.leave_up(netdev.stack, transit, 0);
+        self.leave(netdev.stack, transit.kind, transit);
     }
 
     /// Counts a bridge's copy for its host port as the kernel does: without the header and without the
@@ -542,25 +537,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Counts a frame that a VLAN device receives, without the header (`vlan_do_receive`).
-    pub(super) fn count_vlan_device_rx(&mut self, id: NetdevId, transit: &Transit) {
-        self.count_rx(id, self.len(transit) - ETHERNET_HEADER);
+    /// Counts a frame that a VLAN device receives, without the header and the tags that stay in front
+    /// (`vlan_do_receive`).
+    pub(super) fn count_vlan_device_rx(&mut self, id: NetdevId, transit: &Transit, buried: usize) {
+        self.count_rx(id, self.len(transit) - ETHERNET_HEADER - buried * TAG_LEN);
         if transit.kind == PacketType::Multicast {
             self.counters.netdevs[id.index()].multicast += 1;
         }
-    }
-
-    /// Hands a frame to a stack. One that no VLAN device took is for somebody else, whatever its
-    /// address (`skb_vlan_tag_get_id` in `__netif_receive_skb_core`).
-    #[inline(always)]
-    pub(super) fn leave_up(&mut self, stack: AttachmentId, transit: &Transit, buried: usize) {
-        let in_vlan = transit.tag.is_some() && vlan::is_in_vlan(self, *transit, buried);
-        let kind = if in_vlan {
-            PacketType::OtherHost
-        } else {
-            transit.kind
-        };
-        self.leave(stack, kind, transit);
     }
 
     #[inline(always)]

@@ -65,6 +65,8 @@ drop_reasons! {
     SenderOversize = "sender_oversize", "the sender's netdev has a smaller MTU";
     /// The netdev the frame arrived at is administratively down.
     NetdevDown = "netdev_down", "the netdev is administratively down";
+    /// A VLAN device without carrier discards what it is to send (`noop_enqueue`).
+    NoCarrier = "no_carrier", "the VLAN device has no carrier";
     /// The VLAN device that takes the frame is down (`vlan_do_receive`).
     VlanDeviceDown = "vlan_device_down", "the VLAN device of the frame's VLAN is administratively down";
     /// The far end of the veth pair is down (`__dev_forward_skb`).

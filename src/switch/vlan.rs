@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | VLAN of a device that is up | the device's | the device's |
 //! | VLAN of a device that is down | dropped | dropped |
-//! | another VLAN | the bridge's, tag and all | the stack's, tag and all |
+//! | another VLAN | the bridge's, tag and all | the stack's, tag and all, for somebody else |
 //! | VID 0, then a tag of a device | the bridge's | the device's: VID 0 is no VLAN |
 //!
 //! Steps up and down count as hops ([`HOP_LIMIT`](super::path::HOP_LIMIT)), because VLAN devices that
@@ -55,6 +55,8 @@ pub struct PlanVlanDevice {
     pub tag_type: TagType,
     /// Its VID, 0 to 4094.
     pub vid: u16,
+    /// Has carrier; without, it sends nothing.
+    pub carrier: bool,
     /// `reorder_hdr`: frames come up without their tag.
     pub reorder_hdr: bool,
     /// The lower takes a tag in metadata (`NETIF_F_HW_VLAN_*TAG_TX`), so that it does not count as
@@ -97,7 +99,6 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
     loop {
         let netdev = &plan.netdevs[id.index()];
         if walk.untag_behind(&mut frame.transit, frame.buried).is_err() {
-            walk.counters.netdevs[id.index()].rx_dropped += 1;
             return walk.refuse(DropReason::TruncatedTag);
         }
         match demultiplex(walk, netdev, &mut frame) {
@@ -106,12 +107,9 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
                 Receive::Bridge(bridge, port) => {
                     return bridge::receive(walk, bridge, port, frame.transit);
                 }
-                Receive::Stack => match behind_priority_tag(walk, netdev, &frame) {
-                    Ok(Some((upper, inner))) => (id, frame) = (upper, inner),
-                    Ok(None) => {
-                        return walk.leave_up(netdev.stack, &frame.transit, frame.buried);
-                    }
-                    Err(reason) => return walk.refuse(reason),
+                Receive::Stack => match go_up(walk, netdev, frame) {
+                    Some((upper, inner)) => (id, frame) = (upper, inner),
+                    None => return,
                 },
             },
             Err(reason) => return walk.refuse(reason),
@@ -119,15 +117,42 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
     }
 }
 
-/// A frame goes up from a bridge port, past the handler that had looked for VLAN devices before.
+/// A frame with a tag aside goes up to the stack of a netdev, which has no device for its VLAN or had
+/// looked for one before.
 #[inline(never)]
 pub(super) fn pass(walk: &mut Walk<'_>, id: NetdevId, transit: Transit) {
     let netdev = &walk.plan.netdevs[id.index()];
-    match behind_priority_tag(walk, netdev, &Climber { transit, buried: 0 }) {
-        Ok(Some((upper, inner))) => climb(walk, upper, inner),
-        Ok(None) => walk.leave_up(netdev.stack, &transit, 0),
-        Err(reason) => walk.refuse(reason),
+    if let Some((upper, inner)) = go_up(walk, netdev, Climber { transit, buried: 0 }) {
+        climb(walk, upper, inner);
     }
+}
+
+/// To the stack, unless the outermost tag has VID 0, which is no VLAN, and a device takes the frame by
+/// the tag behind it. With a VID left the frame is for somebody else (`check_vlan_id`).
+fn go_up(walk: &mut Walk<'_>, netdev: &PlanNetdev, frame: Climber) -> Option<(NetdevId, Climber)> {
+    let mut inner = frame;
+    while inner.transit.tag.is_some_and(|tag| tag.vid() == 0) {
+        inner.transit.tag = None;
+        if walk.untag_behind(&mut inner.transit, inner.buried).is_err() {
+            walk.refuse(DropReason::TruncatedTag);
+            return None;
+        }
+        match demultiplex(walk, netdev, &mut inner) {
+            Ok(Some(upper)) => return Some((upper, inner)),
+            Ok(None) => {}
+            Err(reason) => {
+                walk.refuse(reason);
+                return None;
+            }
+        }
+    }
+    let kind = match inner.transit.tag {
+        Some(_) => PacketType::OtherHost,
+        None => frame.transit.kind,
+    };
+    // As a packet socket has it: with every tag that it came with.
+    walk.leave(netdev.stack, kind, &frame.transit);
+    None
 }
 
 /// The VLAN device that takes the frame by its outermost tag, which comes off (`vlan_do_receive`).
@@ -155,7 +180,7 @@ fn demultiplex(
         transit.kind = PacketType::Host;
     }
     transit.tag = None;
-    walk.count_vlan_device_rx(id, transit);
+    walk.count_vlan_device_rx(id, transit, frame.buried);
     if let Transmit::Vlan(index) = device.transmit {
         let vlan = &walk.plan.vlan_devices[index as usize];
         walk.priority = vlan.ingress_qos[usize::from(tag.pcp())];
@@ -168,39 +193,6 @@ fn demultiplex(
     Ok(Some(id))
 }
 
-/// A frame whose outermost tag has VID 0, which is no VLAN: the tags behind it, one by one, until a
-/// device takes the frame. It is as it was when none does.
-fn behind_priority_tag(
-    walk: &mut Walk<'_>,
-    netdev: &PlanNetdev,
-    frame: &Climber,
-) -> Result<Option<(NetdevId, Climber)>, DropReason> {
-    let mut inner = *frame;
-    while inner.transit.tag.is_some_and(|tag| tag.vid() == 0) {
-        inner.transit.tag = None;
-        let untagged = walk.untag_behind(&mut inner.transit, inner.buried);
-        untagged.map_err(|_| DropReason::TruncatedTag)?;
-        if let Some(upper) = demultiplex(walk, netdev, &mut inner)? {
-            return Ok(Some((upper, inner)));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a frame has a VID: that of the outermost tag, or of the first behind priority tags.
-#[inline(never)]
-pub(super) fn is_in_vlan(walk: &mut Walk<'_>, mut transit: Transit, buried: usize) -> bool {
-    while let Some(tag) = transit.tag.take() {
-        if tag.vid() != 0 {
-            return true;
-        }
-        if walk.untag_behind(&mut transit, buried).is_err() {
-            break;
-        }
-    }
-    false
-}
-
 /// A frame leaves by a VLAN device.
 #[inline(never)]
 pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transit: Transit) {
@@ -208,6 +200,10 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
     let vlan = &plan.vlan_devices[index as usize];
     if !walk.hop() {
         return walk.lose(id, DropReason::HopLimit);
+    }
+    if !vlan.carrier {
+        walk.counters.netdevs[id.index()].tx_dropped += 1;
+        return walk.lose(id, DropReason::NoCarrier);
     }
     // A VLAN device takes no tag in metadata.
     walk.settle_tag(&mut transit);
@@ -220,21 +216,20 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
         let _ = walk.untag(&mut transit);
     }
     let lower = &plan.netdevs[vlan.lower.index()];
-    let refused = if lower.up {
-        let before = walk.counters.netdevs[vlan.lower.index()].tx_dropped;
+    let dropped = |walk: &Walk<'_>| walk.counters.netdevs[vlan.lower.index()].tx_dropped;
+    let before = dropped(walk);
+    if lower.up {
         walk.transmit(vlan.lower, lower, transit);
-        walk.counters.netdevs[vlan.lower.index()].tx_dropped != before
-    } else {
-        // Of a loose binding. A netdev with a queue loses the frame there, and nobody counts it.
-        let queued = matches!(lower.transmit, Transmit::Wire(_));
-        walk.counters.netdevs[vlan.lower.index()].tx_dropped += u64::from(!queued);
-        walk.lose(vlan.lower, DropReason::NetdevDown);
-        !queued
-    };
-    if refused {
-        walk.counters.netdevs[id.index()].tx_dropped += 1;
-    } else {
+    }
+    if dropped(walk) == before {
         walk.count_tx(id, len);
+    } else {
+        walk.counters.netdevs[id.index()].tx_dropped += 1;
+    }
+    if !lower.up {
+        // Of a loose binding: the frame is lost in the lower's queue, which counts it there only.
+        walk.counters.netdevs[vlan.lower.index()].tx_dropped += 1;
+        walk.lose(vlan.lower, DropReason::NetdevDown);
     }
 }
 

@@ -288,6 +288,8 @@ fn without_reorder_hdr_the_tag_stays() {
         &mut lab,
         &[
             ("p1", "all 8100:10", "raw Broadcast 8100:10"),
+            ("p1", "01 8100:10", "raw Host 8100:10"),
+            ("p1", "77 8100:10p5", "raw OtherHost 8100:10p5"),
             // The second tag is aside now, and stands in front of the one that stayed.
             ("p1", "all 8100:10 8100:21", "raw OtherHost 8100:21 8100:10"),
             ("p1", "all 8100:10 8100:20", "raw.20 Broadcast 8100:10"),
@@ -383,7 +385,7 @@ fn over_veth_pairs_and_dummies() {
     assert_eq!(lab.netdev("p1.10").tx_packets, 2);
     lab.run("ip -n h1 link set eth0 down");
     assert_eq!(lab.send("h1/loose", "all"), "netdev_down");
-    assert_eq!(lab.send("p1.10", "all"), "peer_down");
+    assert_eq!(lab.send("p1.10", "all"), "no_carrier");
     assert_eq!(lab.netdev("p1.10").tx_dropped, 2);
 }
 

@@ -23,6 +23,7 @@ mod refusals;
 mod scenario;
 mod sys;
 mod topologies;
+mod vlan_devices;
 
 use std::env;
 use std::fmt::Write;
@@ -119,6 +120,11 @@ fn behaviours_link_local_and_sizes() {
 #[test]
 fn topologies_of_several_devices() {
     check(topologies::CASES);
+}
+
+#[test]
+fn vlan_devices() {
+    check(vlan_devices::CASES);
 }
 
 #[test]
