@@ -183,6 +183,11 @@ fn addresses_as_on_linux() {
     replay(include_str!("golden/addresses.txt"));
 }
 
+#[test]
+fn vlans_as_wholes_as_on_linux() {
+    replay(include_str!("golden/vlan_global.txt"));
+}
+
 /// 700 commands drawn at random, VLANs, entries, options, ports that come and go.
 #[test]
 fn random_vlan_commands_as_on_linux() {

@@ -46,6 +46,13 @@ impl Snooping {
         self.vlans.get(&vid).is_none_or(|vlan| vlan.global)
     }
 
+    /// Whether a port's context of a VLAN is in use (`br_multicast_port_ctx_vlan_disabled`).
+    #[must_use]
+    pub fn port_vlan_enabled(&self, port: PortNo, vid: u16) -> bool {
+        let vlan = self.ports.get(&port).and_then(|it| it.vlans.get(&vid));
+        vlan.is_some_and(|vlan| vlan.enabled)
+    }
+
     /// Switches snooping in a VLAN on or off (`br_multicast_toggle_global_vlan`).
     pub fn set_vlan_snooped(&mut self, now: Instant, vid: u16, on: bool) {
         self.now = now;

@@ -37,6 +37,8 @@ pub struct Bridge {
     pub no_linklocal_learn: bool,
     /// Who wants which groups, and the options about that.
     pub multicast: mcast::Snooping,
+    /// Which state of the VLANs snooping was told of last; `None` before it was asked about any.
+    pub(super) multicast_vlans: Option<u64>,
     /// `fdb_max_learned`; 0 for the default bound.
     pub fdb_max_learned: u32,
     /// A command chose the MTU, so it no longer follows the ports.
@@ -63,6 +65,7 @@ impl Bridge {
             group_address_set: false,
             no_linklocal_learn: false,
             multicast: mcast::Snooping::new(),
+            multicast_vlans: None,
             fdb_max_learned: 0,
             mtu_set: false,
             had_port: false,

@@ -381,12 +381,16 @@ impl Network {
         }
     }
 
-    /// Tells a bridge's snooping which VLANs there are. Costs in proportion to VLANs times ports, so it is
-    /// done only where VLANs have contexts of their own.
+    /// Tells a bridge's snooping which VLANs there are, unless it knows. Costs in proportion to VLANs times
+    /// ports, so it is done only where VLANs have contexts of their own.
     pub(super) fn sync_multicast_vlans(&mut self, now: Instant, id: NetdevId) {
-        let Some(bridge) = self.bridge(id) else {
+        let Some(bridge) = self.bridge_mut(id) else {
             return;
         };
+        let revision = Some(bridge.vlans.revision());
+        if std::mem::replace(&mut bridge.multicast_vlans, revision) == revision {
+            return;
+        }
         let mut vlans = BTreeMap::new();
         let mut ports = BTreeMap::new();
         for (vid, vlan) in bridge.vlans.iter() {
@@ -400,13 +404,11 @@ impl Network {
         self.with_snooping(id, |machine| machine.set_vlans(now, &vlans, &ports));
     }
 
-    /// Tells every bridge with contexts per VLAN which VLANs there are now.
+    /// Tells every bridge with contexts per VLAN, in use or once set, which VLANs there are now.
     pub fn settle_multicast(&mut self, now: Instant) {
         let by_vlan = |netdev: &&Netdev| {
-            netdev.alive
-                && netdev
-                    .bridge()
-                    .is_some_and(|it| it.multicast.vlan_snooping())
+            let bridge = netdev.bridge().filter(|_| netdev.alive);
+            bridge.is_some_and(|it| it.multicast_vlans.is_some())
         };
         let bridges = self.netdevs.iter().filter(by_vlan);
         for id in bridges.map(|netdev| netdev.id).collect::<Vec<_>>() {

@@ -1,7 +1,9 @@
 //! VLANs of bridges and their ports: `bridge vlan`.
 
-use super::{Apply, Done, Failure, pending};
+use super::{Apply, Done, Failure};
 use crate::iproute::command::{VidRange, VlanGlobalOptions, VlanGlobalSet, VlanSet, VlanSpec};
+use crate::mcast::Scope;
+use crate::netdev::multicast::{MulticastOption, interval};
 use crate::netdev::vlan::Vids;
 use crate::netdev::vlan::rules::{Joining, MemberOptions};
 use crate::netdev::{Errno, NetdevId, Refusal};
@@ -73,14 +75,16 @@ impl Apply<'_> {
             mcast_max_groups: set.mcast_max_groups,
             neigh_suppress: set.neigh_suppress,
         };
-        Ok(self.network.set_member_options(id, vids, options)?)
+        Ok(self
+            .network
+            .set_member_options(self.now, id, vids, options)?)
     }
 
     /// `br_vlan_rtm_process_global_options`.
     pub(super) fn vlan_global_set(&mut self, set: &VlanGlobalSet) -> Done {
         let id = self.network_device(&set.dev)?;
         self.check_has_vlans(id)?;
-        let Some(bridge) = self.network.netdev(id).bridge() else {
+        if self.network.netdev(id).bridge().is_none() {
             let note = format!(
                 "{} is a port; what holds for a VLAN is its bridge's",
                 set.dev
@@ -88,18 +92,28 @@ impl Apply<'_> {
             return Err(Refusal::new(Errno::Invalid, note)
                 .extack("bridge: Global vlan options can only be set on bridge device")
                 .into());
-        };
+        }
         let vids = vids(set.vids).map_err(|refusal| refusal.extack(INVALID_ID))?;
-        if let Some(vid) = vids.iter().find(|vid| bridge.vlans.get(*vid).is_none()) {
-            let note = format!("neither {} nor a port of it is in VLAN {vid}", set.dev);
-            return Err(Refusal::new(Errno::NoEntry, note)
-                .extack("bridge: Vlan in range doesn't exist, can't process global options")
-                .into());
+        let options = global_options(&set.options);
+        for vid in vids.iter() {
+            let vlan = self
+                .network
+                .netdev(id)
+                .bridge()
+                .and_then(|it| it.vlans.get(vid));
+            if vlan.is_none() {
+                let note = format!("neither {} nor a port of it is in VLAN {vid}", set.dev);
+                return Err(Refusal::new(Errno::NoEntry, note)
+                    .extack("bridge: Vlan in range doesn't exist, can't process global options")
+                    .into());
+            }
+            for option in &options {
+                let of = Scope::Vlan(vid.get());
+                self.network
+                    .set_multicast_option(self.now, id, of, *option)?;
+            }
         }
-        if set.options == VlanGlobalOptions::default() {
-            return Ok(());
-        }
-        pending::refuse("an option of a VLAN as a whole")
+        Ok(())
     }
 
     fn check_has_vlans(&self, id: NetdevId) -> Done {
@@ -124,4 +138,25 @@ fn vids(vids: VidRange) -> Result<Vids, Refusal> {
         let note = "VLANs are 1 to 4094; 0 marks a frame without VLAN, 4095 is reserved";
         Refusal::new(Errno::Invalid, note)
     })
+}
+
+/// What is set of a VLAN as a whole, in the kernel's order (`br_vlan_process_global_one_opts`).
+fn global_options(options: &VlanGlobalOptions) -> Vec<MulticastOption> {
+    use MulticastOption as M;
+    let time = |centis: Option<u64>| centis.map(interval);
+    let steps = [
+        options.mcast_snooping.map(|it| M::Snooping(it != 0)),
+        options.mcast_igmp_version.map(M::IgmpVersion),
+        options.mcast_last_member_count.map(M::LastMemberCount),
+        options.mcast_startup_query_count.map(M::StartupQueryCount),
+        time(options.mcast_last_member_interval).map(M::LastMemberInterval),
+        time(options.mcast_membership_interval).map(M::MembershipInterval),
+        time(options.mcast_querier_interval).map(M::QuerierInterval),
+        time(options.mcast_query_interval).map(M::QueryInterval),
+        time(options.mcast_query_response_interval).map(M::QueryResponseInterval),
+        time(options.mcast_startup_query_interval).map(M::StartupQueryInterval),
+        options.mcast_querier.map(|it| M::Querier(it != 0)),
+        options.mcast_mld_version.map(M::MldVersion),
+    ];
+    steps.into_iter().flatten().collect()
 }

@@ -1,8 +1,11 @@
 //! VLANs as the kernel dumps them: `bridge vlan show`, `bridge vlan global show`.
 
 use super::Show;
-use crate::iproute::show::record::{McastQuery, VlanGlobalRecord, VlanRecord, VlanStats};
-use crate::netdev::Kind;
+use crate::control::show_multicast::query;
+use crate::iproute::show::record::{VlanGlobalRecord, VlanRecord, VlanStats};
+use crate::mcast::Scope;
+use crate::netdev::{Bridge, Kind};
+use crate::switch::PortNo;
 
 impl Show<'_> {
     /// The VLANs of ports and of bridges themselves, by ifindex and VID.
@@ -24,7 +27,7 @@ impl Show<'_> {
                 untagged: it.untagged,
                 ranged: it.ranged,
                 state: it.member.state as u8,
-                mcast_router: it.member.mcast_router,
+                mcast_router: mcast_router(bridge, number, it.vid.get()),
                 stats: self.vlan_stats(it.counter),
             }));
         }
@@ -45,16 +48,33 @@ impl Show<'_> {
     pub(super) fn global_vlans(&self) -> Vec<VlanGlobalRecord> {
         let mut records = Vec::new();
         for netdev in self.network.in_namespace(self.ns) {
-            let vlans = netdev.bridge().into_iter().flat_map(|it| it.vlans.iter());
-            records.extend(vlans.map(|(vid, _)| VlanGlobalRecord {
-                ifindex: netdev.ifindex,
-                vid: vid.get(),
-                mcast_snooping: true,
-                mcast_querier: false,
-                query: McastQuery::default(),
-                router_ports: Vec::new(),
+            let Some(bridge) = netdev.bridge() else {
+                continue;
+            };
+            records.extend(bridge.vlans.iter().map(|(vid, _)| {
+                let of = Scope::Vlan(vid.get());
+                let settings = bridge.multicast.settings_of(of).unwrap_or_default();
+                VlanGlobalRecord {
+                    ifindex: netdev.ifindex,
+                    vid: vid.get(),
+                    mcast_snooping: bridge.multicast.vlan_snooped(vid.get()),
+                    mcast_querier: settings.querier,
+                    mcast_router: settings.router.number(),
+                    query: query(&settings),
+                    router_ports: self.router_ports(bridge, of),
+                }
             }));
         }
         records
+    }
+}
+
+/// `mcast_router` of a port (`None`: of the bridge itself) in a VLAN, which is what it is by default
+/// until something about multicast in VLANs was set.
+fn mcast_router(bridge: &Bridge, port: Option<PortNo>, vid: u16) -> u8 {
+    let (machine, of) = (&bridge.multicast, Scope::Vlan(vid));
+    match port {
+        Some(port) => machine.port_router(port, of).unwrap_or_default().number(),
+        None => machine.settings_of(of).unwrap_or_default().router.number(),
     }
 }

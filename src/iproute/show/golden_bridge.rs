@@ -173,6 +173,7 @@ fn global_records() -> Vec<VlanGlobalRecord> {
         vid,
         mcast_snooping: true,
         mcast_querier: false,
+        mcast_router: 1,
         query: McastQuery::default(),
         router_ports: Vec::new(),
     };

@@ -197,6 +197,7 @@ const fn may_join(end: &VlanRecord, next: &VlanRecord) -> bool {
 fn global_may_join(end: &VlanGlobalRecord, next: &VlanGlobalRecord) -> bool {
     end.mcast_snooping == next.mcast_snooping
         && end.mcast_querier == next.mcast_querier
+        && end.mcast_router == next.mcast_router
         && end.query == next.query
         && end.router_ports.is_empty()
         && next.router_ports.is_empty()

@@ -134,6 +134,8 @@ pub struct Vlans {
     /// The VLAN of untagged frames that the bridge's own stack sends.
     pub(super) pvid: Option<Vid>,
     by_vid: BTreeMap<Vid, Vlan>,
+    /// Counts changes of who is in what, and how.
+    revision: u64,
     /// The plan's form of all this, until the next change.
     compiled: Compiled,
 }
@@ -177,8 +179,6 @@ pub struct Vlan {
 pub struct Member {
     /// `state`.
     pub state: PortState,
-    /// `mcast_router`: 0 never, 1 while queries are heard, 2 always, 3 for now (ports only).
-    pub mcast_router: u8,
     /// `neigh_suppress` (ports only).
     pub neigh_suppress: bool,
 }
@@ -187,7 +187,6 @@ impl Default for Member {
     fn default() -> Self {
         Self {
             state: PortState::Forwarding,
-            mcast_router: 1,
             neigh_suppress: false,
         }
     }
@@ -338,6 +337,7 @@ impl Vlans {
             stats_per_port: false,
             pvid: Some(Vid::DEFAULT),
             by_vid: BTreeMap::from([(Vid::DEFAULT, own)]),
+            revision: 0,
             compiled: Compiled::default(),
         }
     }
@@ -392,8 +392,14 @@ impl Vlans {
             .then(|| Arc::clone(self.compiled.0.get_or_init(compiled)))
     }
 
+    /// Returns the number of the current state: what follows from the same number still does.
+    pub(super) const fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Notes that what [`Self::compile`] made is out of date.
     fn changed(&mut self) {
+        self.revision += 1;
         self.compiled.0.take();
     }
 }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use super::{VidSet, Vids, Vlan};
+use super::{Member, VidSet, Vids};
+use crate::mcast::Scope;
+use crate::netdev::multicast::MulticastOption;
 use crate::netdev::ports::PORT_STATES;
 use crate::netdev::{Bridge, Errno, Network, Refusal};
 use crate::switch::plan::PortState;
@@ -100,52 +102,110 @@ impl Network {
     /// before stays set.
     pub fn set_member_options(
         &mut self,
+        now: Instant,
         id: NetdevId,
         vids: Vids,
         options: MemberOptions,
     ) -> Result<(), Refusal> {
-        let Ok((bridge_id, port)) = self.fdb_of(id) else {
+        let Ok((bridge, port)) = self.fdb_of(id) else {
             return Err(self.not_bridge_or_port(id));
         };
-        let name = self.netdev(id).name.clone();
-        let Some(bridge) = self.bridge_mut(bridge_id) else {
-            return Ok(());
+        let check = |network: &Self, vid: Vid, message: &'static str| {
+            let is_in = network
+                .bridge(bridge)
+                .is_some_and(|it| it.vlans.has(port, vid));
+            let note = || format!("{} is not in VLAN {vid}", network.netdev(id).name);
+            is_in
+                .then_some(())
+                .ok_or_else(|| Refusal::new(Errno::NoEntry, note()).extack(message))
         };
-        let absent = |vid: Vid, message: &'static str| {
-            Refusal::new(Errno::NoEntry, format!("{name} is not in VLAN {vid}")).extack(message)
-        };
-        let ends = [
-            (
-                vids.first(),
-                "bridge: Vlan range start doesn't exist, can't process options",
-            ),
-            (
-                vids.last(),
-                "bridge: Vlan range end doesn't exist, can't process options",
-            ),
-        ];
-        for (vid, message) in ends {
-            if !bridge.vlans.has(port, vid) {
-                return Err(absent(vid, message));
-            }
+        check(
+            self,
+            vids.first(),
+            "bridge: Vlan range start doesn't exist, can't process options",
+        )?;
+        check(
+            self,
+            vids.last(),
+            "bridge: Vlan range end doesn't exist, can't process options",
+        )?;
+        if options.mcast_router.is_some() || options.mcast_max_groups.is_some() {
+            self.sync_multicast_vlans(now, bridge);
         }
-        let stp = bridge.tree.stp();
-        let mut done = Ok(());
-        for vid in vids.iter() {
-            let Some(vlan) = bridge.vlans.by_vid.get_mut(&vid).filter(|it| it.has(port)) else {
-                done = Err(absent(
-                    vid,
-                    "bridge: Vlan in range doesn't exist, can't process options",
-                ));
-                break;
-            };
-            done = set_options(vlan, port, options, stp);
-            if done.is_err() {
-                break;
-            }
-        }
-        self.vlans_changed(bridge_id);
+        let done = vids.iter().try_for_each(|vid| {
+            check(
+                self,
+                vid,
+                "bridge: Vlan in range doesn't exist, can't process options",
+            )?;
+            self.set_options(now, id, (bridge, port), vid, options)
+        });
+        self.vlans_changed(bridge);
         done
+    }
+
+    /// `br_vlan_process_one_opts`, in the kernel's order.
+    fn set_options(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        (bridge_id, port): (NetdevId, Option<PortNo>),
+        vid: Vid,
+        options: MemberOptions,
+    ) -> Result<(), Refusal> {
+        let of = Scope::Vlan(vid.get());
+        if let Some(state) = options.state {
+            let stp = self.bridge(bridge_id).is_some_and(|it| it.tree.stp());
+            let state = vlan_state(state, stp)?;
+            self.edit_member(bridge_id, port, vid, |member| member.state = state);
+        }
+        match (options.mcast_router, port) {
+            (Some(value), Some(_)) => self.set_port_multicast_router(now, id, of, value)?,
+            (Some(value), None) => {
+                self.set_multicast_option(now, id, of, MulticastOption::Router(value))?;
+            }
+            (None, _) => {}
+        }
+        if let Some(max) = options.mcast_max_groups {
+            let refuse = |message: &'static str| {
+                let note = "groups are counted by VLAN only on ports, with mcast_vlan_snooping";
+                Refusal::new(Errno::Invalid, note).extack(message)
+            };
+            let Some(number) = port else {
+                return Err(refuse(
+                    "bridge: Can't set mcast_max_groups for non-port vlans",
+                ));
+            };
+            let machine = self.bridge(bridge_id).map(|bridge| &bridge.multicast);
+            if !machine.is_some_and(|it| it.port_vlan_enabled(number, vid.get())) {
+                return Err(refuse("bridge: Multicast snooping disabled on this VLAN"));
+            }
+            self.set_port_max_groups(id, of, max)?;
+        }
+        if let Some(suppress) = options.neigh_suppress {
+            if port.is_none() {
+                let note = "neighbours are answered for by ports; the bridge itself is none";
+                return Err(Refusal::new(Errno::Invalid, note)
+                    .extack("bridge: Can't set neigh_suppress for non-port vlans"));
+            }
+            self.edit_member(bridge_id, port, vid, |it| it.neigh_suppress = suppress);
+        }
+        Ok(())
+    }
+
+    fn edit_member(
+        &mut self,
+        id: NetdevId,
+        port: Option<PortNo>,
+        vid: Vid,
+        edit: impl FnOnce(&mut Member),
+    ) {
+        let bridge = self.bridge_mut(id);
+        if let Some(vlan) = bridge.and_then(|it| it.vlans.by_vid.get_mut(&vid)) {
+            let mut member = vlan.member(port);
+            edit(&mut member);
+            vlan.set_member(port, member);
+        }
     }
 
     /// Sets an option about the VLANs of a bridge (`br_changelink`).
@@ -429,50 +489,6 @@ impl Bridge {
             self.tree.set_group_address(mac);
         }
     }
-}
-
-/// `br_vlan_process_one_opts`, in the kernel's order.
-fn set_options(
-    vlan: &mut Vlan,
-    port: Option<PortNo>,
-    options: MemberOptions,
-    stp: bool,
-) -> Result<(), Refusal> {
-    let mut member = vlan.member(port);
-    if let Some(state) = options.state {
-        member.state = vlan_state(state, stp)?;
-        vlan.set_member(port, member);
-    }
-    if let Some(router) = options.mcast_router {
-        // Only a port can be a router for now, until its timer ends that.
-        if router > 3 || router == 3 && port.is_none() {
-            return Err(Refusal::new(
-                Errno::Invalid,
-                "mcast_router is 0 never, 1 while queries are heard, 2 always, and of a port 3 for now",
-            ));
-        }
-        member.mcast_router = router;
-        vlan.set_member(port, member);
-    }
-    if options.mcast_max_groups.is_some() {
-        let message = if port.is_none() {
-            "bridge: Can't set mcast_max_groups for non-port vlans"
-        } else {
-            "bridge: Multicast snooping disabled on this VLAN"
-        };
-        let note = "groups are counted by VLAN only on ports, with mcast_vlan_snooping";
-        return Err(Refusal::new(Errno::Invalid, note).extack(message));
-    }
-    if let Some(suppress) = options.neigh_suppress {
-        if port.is_none() {
-            let note = "neighbours are answered for by ports; the bridge itself is none";
-            return Err(Refusal::new(Errno::Invalid, note)
-                .extack("bridge: Can't set neigh_suppress for non-port vlans"));
-        }
-        member.neigh_suppress = suppress;
-        vlan.set_member(port, member);
-    }
-    Ok(())
 }
 
 /// `br_vlan_modify_state`.

@@ -170,11 +170,13 @@ fn a_vlan_lives_as_long_as_somebody_is_in_it() {
         state: Some(2),
         ..MemberOptions::default()
     };
-    let absent = lab.network.set_member_options(br0, vids(10, 10), options);
+    let absent = lab
+        .network
+        .set_member_options(NOW, br0, vids(10, 10), options);
     assert_eq!(absent.unwrap_err().errno, Errno::NoEntry);
     lab.join(br0, 10, 10, PLAIN);
     lab.network
-        .set_member_options(br0, vids(10, 10), options)
+        .set_member_options(NOW, br0, vids(10, 10), options)
         .unwrap();
     let state = |lab: &Lab| {
         let vlan = lab.bridge().vlans.get(Vid::new(10).unwrap()).unwrap();
@@ -380,7 +382,7 @@ fn the_plan_shows_who_is_in_which_vlan_and_how() {
             ..MemberOptions::default()
         };
         lab.network
-            .set_member_options(id, vids(10, 10), options)
+            .set_member_options(NOW, id, vids(10, 10), options)
             .unwrap();
     };
     state(p1, 2);

@@ -52,6 +52,8 @@ pub struct VlanGlobalRecord {
     pub mcast_snooping: bool,
     /// Whether the bridge queries in it.
     pub mcast_querier: bool,
+    /// `mcast_router` of the bridge itself in it. Not shown, but VLANs that differ in it are shown apart.
+    pub mcast_router: u8,
     /// Version, counts and intervals of queries.
     pub query: McastQuery,
     /// Ports with a multicast router in this VLAN, the newest port first.
