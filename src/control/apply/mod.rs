@@ -8,7 +8,6 @@ mod guard;
 mod link;
 mod mdb;
 mod neigh;
-mod pending;
 mod vlan;
 
 use super::Reply;
