@@ -82,7 +82,7 @@ fn relay(
     bridge: &PlanBridge,
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
-    mut transit: Transit,
+    transit: Transit,
 ) {
     let (number, port) = from;
     if let Some(guard) = &port.guard {
@@ -98,19 +98,71 @@ fn relay(
     if port.learning {
         learn(walk, index, bridge, number, source);
     }
+    let learning_only = vlan.is_some_and(|(_, vlan)| !vlan.egress.contains(number));
+    let learning_only = learning_only || port.state == PortState::Learning;
+    // What few frames need is out of line, so that the way of most is short.
+    if walk.header.destination.is_group() {
+        relay_group(walk, (index, bridge), from, vlan, learning_only, transit);
+    } else if learning_only {
+        walk.refuse(DropReason::IngressLearning);
+    } else if bridge.neighbours.is_some() {
+        relay_answering(walk, (index, bridge), from, vlan, transit);
+    } else {
+        select(walk, index, bridge, from, vlan, transit);
+    }
+}
+
+/// A frame to a group: what snooping says, answers, then to members or to all.
+#[inline(never)]
+fn relay_group(
+    walk: &mut Walk<'_>,
+    (index, bridge): (u32, &PlanBridge),
+    from: (PortNo, &PlanPort),
+    vlan: Vlan<'_>,
+    learning_only: bool,
+    mut transit: Transit,
+) {
+    let (_, port) = from;
     let snooped = match snoop(walk, bridge, port.netdev, vlan, &transit) {
         Ok(snooped) => snooped,
         Err(reason) => return walk.refuse(reason),
     };
-    let learning_only = vlan.is_some_and(|(_, vlan)| !vlan.egress.contains(number));
-    if port.state == PortState::Learning || learning_only {
+    if learning_only {
         return walk.refuse(DropReason::IngressLearning);
     }
     if bridge.neighbours.is_some() {
         let vid = vlan.map(|(vid, _)| vid);
         answer(walk, (index, bridge), Some(from), vid, &mut transit);
     }
-    select(walk, index, bridge, from, vlan, snooped, transit);
+    let own = bridge.netdev.index();
+    if let Some(selection) = snooped.and_then(|it| it.select(walk)) {
+        to_members(walk, bridge, Some(from), vlan, &selection, transit);
+        if selection.host {
+            walk.counters.netdevs[own].multicast += 1;
+        } else if !bridge.promiscuous {
+            return;
+        }
+    } else {
+        flood(walk, bridge, &bridge.flood, Some(port), vlan, transit);
+        if !walk.header.destination.is_broadcast() {
+            walk.counters.netdevs[own].multicast += 1;
+        }
+    }
+    pass_up(walk, bridge, vlan, transit);
+}
+
+/// A unicast frame, which may be a question that the bridge answers for a station.
+#[inline(never)]
+fn relay_answering(
+    walk: &mut Walk<'_>,
+    (index, bridge): (u32, &PlanBridge),
+    from: (PortNo, &PlanPort),
+    vlan: Vlan<'_>,
+    mut transit: Transit,
+) {
+    let vid = vlan.map(|(vid, _)| vid);
+    answer(walk, (index, bridge), Some(from), vid, &mut transit);
+    select(walk, index, bridge, from, vlan, transit);
 }
 
 /// A frame that the bridge's own stack sends. Never learned from, not screened.
@@ -411,7 +463,7 @@ fn snoop_group<'a>(
     notice.refused.map_or(Ok(snooped), Err)
 }
 
-/// Where a frame from a port goes: the host port, a known port, or all that flood its kind.
+/// Where a unicast frame from a port goes: the host port, a known port, or all that flood the unknown.
 #[inline(always)]
 fn select(
     walk: &mut Walk<'_>,
@@ -419,26 +471,9 @@ fn select(
     bridge: &PlanBridge,
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
-    snooped: Option<Snooped<'_>>,
     transit: Transit,
 ) {
     let destination = walk.header.destination;
-    if destination.is_group() {
-        if let Some(selection) = snooped.and_then(|it| it.select(walk)) {
-            to_members(walk, bridge, Some(from), vlan, &selection, transit);
-            if selection.host {
-                walk.counters.netdevs[bridge.netdev.index()].multicast += 1;
-            } else if !bridge.promiscuous {
-                return;
-            }
-            return pass_up(walk, bridge, vlan, transit);
-        }
-        flood(walk, bridge, &bridge.flood, Some(from.1), vlan, transit);
-        if !destination.is_broadcast() {
-            walk.counters.netdevs[bridge.netdev.index()].multicast += 1;
-        }
-        return pass_up(walk, bridge, vlan, transit);
-    }
     match walk.view(index).lookup(key(destination, vlan)) {
         Some(Target { local: true, .. }) => return pass_up(walk, bridge, vlan, transit),
         Some(Target { port: Some(to), .. }) => {
