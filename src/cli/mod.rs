@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine; 1 a file or device could not be read or written; 2 the script or the arguments were not
 //! understood (nothing was done then); otherwise what the script itself asked for.
 
+mod port;
 mod replay;
 mod run;
 
@@ -15,9 +16,19 @@ use clap::{Parser, Subcommand};
 
 use crate::iproute::script::Script;
 
+/// What a topology script may say.
+const LANGUAGE: &str = "\
+A topology script has commands of iproute2, spelled and abbreviated as there:
+  ip [-n NS] link add|set|del|show   type bridge, bridge_slave, veth, dummy, vlan
+  ip [-n NS] addr, neigh, tuntap;  ip netns add|del|list|exec NS PROGRAM
+  bridge [-n NS] link, fdb, vlan, vlan global, mdb
+and one of ours, for the guards that Linux's bridge lacks (tapswitch port --help):
+  tapswitch [-n NS] port set|show    storm control, port security, bindings, private VLANs
+with sh's quotes, comments, ; && ||, set -e, sleep, echo and exit.";
+
 /// Linux's layer 2 in userspace: a topology is a shell script of ip and bridge commands.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = LANGUAGE)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -27,6 +38,7 @@ struct Cli {
 enum Command {
     Replay(replay::Args),
     Run(run::Args),
+    Port(port::Args),
 }
 
 /// Runs the program.
@@ -35,6 +47,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Replay(args) => args.execute(),
         Command::Run(args) => args.execute(),
+        Command::Port(args) => args.execute(),
     }
 }
 
