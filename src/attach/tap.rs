@@ -13,6 +13,9 @@ use super::{Attachment, Batch};
 /// Octets that a netdev's name may have (`IFNAMSIZ` − 1).
 pub const NAME_MAX: usize = 15;
 
+/// The smallest MTU that the kernel lets a TAP have (`ETH_MIN_MTU`).
+pub const MTU_MIN: u32 = 68;
+
 /// The largest MTU that the kernel lets a TAP have (`tun_net_initialize`).
 pub const MTU_MAX: u32 = 65_521;
 

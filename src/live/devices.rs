@@ -10,7 +10,7 @@
 //! The far end of a stack's device *is* the netdev, to a process: its address is the netdev's. The far
 //! end of a wire's device is what is plugged in behind, and has an address of its own.
 
-use crate::attach::tap::MTU_MAX;
+use crate::attach::tap::{MTU_MAX, MTU_MIN};
 use crate::netdev::{Address, Kind, NamespaceId, Netdev, Network};
 use crate::switch::AttachmentId;
 use crate::wire::MacAddr;
@@ -73,8 +73,8 @@ fn of(netdev: &Netdev, attachment: AttachmentId) -> Device {
         ns: netdev.ns,
         name: netdev.name.clone(),
         mac: netdev.mac,
-        // The emulated netdev may have a larger one than a TAP can.
-        mtu: netdev.mtu.min(MTU_MAX),
+        // The emulated netdev may have a larger one than a TAP can, and a VLAN device or a dummy a smaller.
+        mtu: netdev.mtu.clamp(MTU_MIN, MTU_MAX),
         txqlen: netdev.txqlen,
         up: netdev.up,
         addresses: netdev.addresses.clone(),
@@ -130,6 +130,36 @@ mod tests {
         let port = network.find(own, "p1").unwrap();
         network.set_master(NOW, port, Some(bridge)).unwrap();
         assert_eq!(names(&network, false), ["br0", "h1/eth0"]);
+    }
+
+    #[test]
+    fn vlan_devices_have_a_device_where_they_are() {
+        let mut network = Network::new(&[]);
+        let own = NamespaceId::OWN;
+        let h1 = network.add_namespace("h1");
+        let trunk = network.add_tap(own, "trunk").unwrap();
+        let vlan = |vid| crate::netdev::vlan_device::VlanChange {
+            vid: Some(vid),
+            ..Default::default()
+        };
+        let add = |network: &mut Network, link, vid| {
+            let change = vlan(vid);
+            network.add_vlan(NOW, link, Some(trunk), &change).unwrap()
+        };
+        add(&mut network, link(own, "trunk.10"), 10);
+        let lan = add(&mut network, link(h1, "lan"), 20);
+        assert_eq!(
+            names(&network, false),
+            ["h1/lan", "trunk", "trunk.10", "trunk.wire"]
+        );
+        network.set_mtu(lan, 0).unwrap();
+        let devices = wanted(&network, false);
+        let found = devices.iter().find(|device| device.name == "lan").unwrap();
+        assert_eq!((found.mtu, found.mac), (68, network.netdev(trunk).mac));
+
+        let bridge = network.add_bridge(NOW, link(h1, "br0")).unwrap();
+        network.set_master(NOW, lan, Some(bridge)).unwrap();
+        assert!(!names(&network, false).contains(&"h1/lan".to_owned()));
     }
 
     #[test]
