@@ -1,6 +1,7 @@
 //! Multicast snooping: what the kernel's bridge learns from IGMP and MLD, and where frames then go.
 
 use crate::cases::Case;
+use crate::oracle;
 
 /// `bridge mdb show` without what is left of timers.
 const IGMP: &[Case] = &[
@@ -311,7 +312,7 @@ const SOURCES: &[Case] = &[
     Case {
         name: "IGMPv3: joins, sources, blocks",
         ports: 4,
-        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 20 mcast_last_member_count 2",
+        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 50",
         text: "
             p1: h1 igmp query3 resp 1
             p2: h2 igmp report to_ex 239.1.1.1 => p1 p3 p4 br0/multicast
@@ -323,15 +324,15 @@ const SOURCES: &[Case] = &[
             p2: h2 igmp report block 239.1.1.1 10.0.0.9
             bridge -d mdb show
             p4: h9 udp 239.1.1.1 => p1 p2 p3
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p4: h9 udp 239.1.1.1 => p1 p3
             p3: h3 igmp report to_in 239.1.1.1
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p2: h2 igmp report to_in 239.1.1.1 10.0.0.7
             p4: h7 udp 239.1.1.1 => p1 p2
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p4: h8 udp 239.1.1.1 => p1
             ",
@@ -339,7 +340,7 @@ const SOURCES: &[Case] = &[
     Case {
         name: "IGMPv3: every kind of record in every mode",
         ports: 3,
-        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 20 mcast_last_member_count 2",
+        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 50",
         text: "
             p2: h2 igmp report is_in 239.1.1.1 10.0.0.1 10.0.0.2
             bridge -d mdb show
@@ -353,13 +354,13 @@ const SOURCES: &[Case] = &[
             bridge -d mdb show
             p2: h2 igmp report block 239.1.1.1 10.0.0.6 10.0.0.7
             bridge -d mdb show
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p2: h2 igmp report to_in 239.1.1.1 10.0.0.8
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p2: h2 igmp report block 239.1.1.1 10.0.0.8
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p2: h2 igmp report block 239.1.1.1 10.0.0.8
             p2: h2 igmp report is_in 239.1.1.1
@@ -367,14 +368,14 @@ const SOURCES: &[Case] = &[
             bridge -d mdb show
             p2: h2 igmp report to_ex 239.1.1.4 10.0.0.1
             p2: h2 igmp report to_in 239.1.1.4
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             ",
     },
     Case {
         name: "IGMPv3: more ports, (*, G) and (S, G) together",
         ports: 4,
-        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 20 mcast_last_member_count 2",
+        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 50",
         text: "
             p1: h1 igmp query3 resp 1
             p2: h2 igmp report to_ex 239.1.1.1
@@ -389,11 +390,11 @@ const SOURCES: &[Case] = &[
             bridge -d mdb show
             p1: h9 udp 239.1.1.1 => p2 p4 br0/multicast
             p2: h2 igmp report to_in 239.1.1.1
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p1: h9 udp 239.1.1.1 => p4 br0/multicast
             p4: h4 igmp report block 239.1.1.1 10.0.0.9
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             p1: h9 udp 239.1.1.1 => br0/multicast
             p2: h2 igmp join 239.1.1.1
@@ -403,7 +404,7 @@ const SOURCES: &[Case] = &[
     Case {
         name: "IGMPv3 with fastleave: hosts are counted",
         ports: 2,
-        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 20 mcast_last_member_count 2",
+        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_last_member_interval 50",
         text: "
             bridge link set dev p2 fastleave on
             p2: h2 igmp report to_ex 239.1.1.1
@@ -427,12 +428,12 @@ const SOURCES: &[Case] = &[
     Case {
         name: "IGMPv2 bridges take version 3 reports for joins and leaves",
         ports: 2,
-        bridge: "mcast_snooping 1 mcast_last_member_interval 20",
+        bridge: "mcast_snooping 1 mcast_last_member_interval 50",
         text: "
             p2: h2 igmp report to_ex 239.1.1.1 / allow 239.1.1.2 10.0.0.9
             bridge -d mdb show
             p2: h2 igmp report to_in 239.1.1.1 / block 239.1.1.3 10.0.0.9
-            wait 0.8
+            wait 1.4
             bridge -d mdb show
             ip link set br0 type bridge mcast_igmp_version 3
             bridge -d mdb show
@@ -503,7 +504,7 @@ const COMMANDS: &[Case] = &[
     Case {
         name: "static groups: permanent, temporary, of a source, of layer 2",
         ports: 3,
-        bridge: "mcast_snooping 1 mcast_membership_interval 60",
+        bridge: "mcast_snooping 1 mcast_membership_interval 300",
         text: "
             bridge mdb add dev br0 port p2 grp 239.1.1.1 permanent
             bridge mdb add dev br0 port p2 grp 239.1.1.1
@@ -532,7 +533,7 @@ const COMMANDS: &[Case] = &[
             p1: h9 udp 239.1.1.2 => p2 p3
             p1: h8 udp 239.1.1.2 => p3
             bridge -d mdb show
-            wait 0.8
+            wait 3
             bridge -d mdb show
             bridge mdb del dev br0 port p2 grp 239.1.1.1
             bridge mdb del dev br0 port p2 grp 239.1.1.1
@@ -546,8 +547,8 @@ const COMMANDS: &[Case] = &[
         ports: 2,
         bridge: "mcast_snooping 1",
         text: "
-            ip link add d0 type dummy
-            ip link add br1 type bridge mcast_snooping 0
+            ip link add d0 address 02:00:00:00:00:d0 type dummy
+            ip link add br1 address 02:00:00:00:00:b1 type bridge mcast_snooping 0
             bridge mdb add dev br0 port p1 grp 10.0.0.1
             bridge mdb add dev br0 port p1 grp 0.0.0.0
             bridge mdb add dev br0 port p1 grp 224.0.0.5
@@ -572,6 +573,94 @@ const COMMANDS: &[Case] = &[
             bridge mdb add dev br0 port nope grp 239.1.1.1
             bridge mdb del dev br0 port p1 grp 239.9.9.9
             bridge mdb show
+            ",
+    },
+];
+
+#[test]
+fn by_vlan() {
+    if crate::available() && !*oracle::FILTERS_VLANS {
+        eprintln!("skipped: this kernel was built without VLAN filtering");
+        return;
+    }
+    crate::check(VLANS);
+}
+
+const VLANS: &[Case] = &[
+    Case {
+        name: "with VLAN filtering groups are kept by VLAN",
+        ports: 4,
+        bridge: "vlan_filtering 1 mcast_snooping 1",
+        text: "
+            bridge vlan add dev p1 vid 10
+            bridge vlan add dev p2 vid 10
+            bridge vlan add dev p3 vid 10
+            bridge vlan add dev br0 vid 10 self
+            p1: h1 igmp query resp 1
+            p2: h2 igmp join 239.1.1.1
+            p3: h3 igmp join 239.1.1.1 8100:10 => p1 p2 br0/other
+            bridge -d mdb show
+            bridge mdb show vid 10
+            wait 0.3
+            p1: h9 udp 239.1.1.1 => p2
+            p1: h9 udp 239.1.1.1 8100:10 => p3
+            p4: h9 udp 239.1.1.1 => p1 p2
+            bridge mdb add dev br0 port p3 grp 239.1.1.2 permanent
+            bridge mdb add dev br0 port p3 grp 239.1.1.3 vid 10
+            bridge mdb add dev br0 port p3 grp 239.1.1.4 vid 20
+            bridge mdb add dev br0 port br0 grp 239.1.1.5
+            bridge mdb show
+            bridge mdb del dev br0 port p3 grp 239.1.1.2
+            bridge vlan del dev p3 vid 10
+            bridge mdb show
+            p1: h9 udp 239.1.1.3 8100:10 => -
+            p1: h8 igmp query resp 1 8100:10 => p2 br0/other
+            p1: h8 igmp join 239.1.1.1 8100:20 => -
+            ip link set br0 type bridge vlan_filtering 0
+            p1: h9 udp 239.1.1.1 => -
+            bridge mdb show
+            ",
+    },
+    Case {
+        name: "a context per VLAN",
+        ports: 3,
+        bridge: "vlan_filtering 1 mcast_snooping 1",
+        text: "
+            bridge vlan add dev p1 vid 10
+            bridge vlan add dev p2 vid 10
+            bridge vlan add dev p3 vid 10
+            bridge vlan add dev br0 vid 10 self
+            p2: h2 igmp join 239.1.1.1 8100:10
+            ip link set br0 type bridge mcast_vlan_snooping 1
+            bridge mdb show
+            p2: h2 igmp join 239.1.1.1 8100:10
+            p2: h2 igmp join 239.1.1.1
+            p1: h1 igmp query resp 1 8100:10
+            wait 0.3
+            p3: h9 udp 239.1.1.1 8100:10 => p1 p2
+            p3: h9 udp 239.1.1.1 => p1 p2 br0/multicast
+            bridge -d mdb show
+            bridge vlan global set dev br0 vid 10 mcast_snooping 0
+            p3: h9 udp 239.1.1.1 8100:10 => p1 p2 br0/other
+            bridge mdb add dev br0 port p2 grp 239.1.1.2 vid 10
+            bridge mdb add dev br0 port p2 grp 239.1.1.2 vid 30
+            bridge mdb add dev br0 port p2 grp 239.1.1.2 vid 1
+            bridge vlan global set dev br0 vid 10 mcast_snooping 1 mcast_igmp_version 3 mcast_querier 1 mcast_last_member_interval 55 mcast_query_interval 20
+            bridge vlan global set dev br0 vid 10 mcast_igmp_version 4
+            bridge -j vlan global show
+            bridge vlan set dev p3 vid 10 mcast_router 2
+            bridge vlan set dev p3 vid 10 mcast_router 7
+            bridge mdb show
+            p2: h2 igmp report allow 239.1.1.3 10.0.0.9 8100:10
+            p1: h1 igmp query resp 1 8100:10
+            wait 0.3
+            p1: h9 udp 239.1.1.3 8100:10 => p2 p3
+            bridge mdb show
+            ip link set br0 type bridge mcast_vlan_snooping 0
+            bridge mdb show
+            ip link set br0 type bridge mcast_vlan_snooping 1
+            ip link set br0 type bridge vlan_filtering 0
+            ip link set br0 type bridge mcast_vlan_snooping 1
             ",
     },
 ];
