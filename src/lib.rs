@@ -53,7 +53,7 @@
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
 //! | frames per turn and attachment | 64 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |
-//! | trapped frames that wait for control, live | 4,096; more are lost, and are counted only as trapped |
+//! | frames that wait for control, live | 4,096; more are lost and counted (`traps_lost`) |
 //!
 //! # Where building proved the design wrong
 //!

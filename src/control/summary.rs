@@ -46,6 +46,9 @@ pub struct AttachmentSummary {
     pub dropped: Reasons,
     /// Copies of the frames in that did not get out, by reason.
     pub copies_lost: Reasons,
+    /// Frames in that control was to see and did not, because too many waited for it (live only).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub traps_lost: u64,
     /// Of the copies out, those for which the real device had no room (live only).
     #[serde(skip_serializing_if = "is_zero")]
     pub tx_ring_full: u64,
@@ -183,6 +186,7 @@ impl AttachmentSummary {
             trapped: counters.trapped,
             dropped: Reasons::new(&counters.dropped),
             copies_lost: Reasons::new(&counters.copies_lost),
+            traps_lost: counters.traps_lost,
             tx_ring_full: counters.tx_ring_full,
             tx_refused: counters.tx_refused,
             tx_unattached: counters.tx_unattached,
@@ -203,6 +207,13 @@ impl AttachmentSummary {
         ];
         for (count, why) in reasons.into_iter().filter(|(count, _)| *count > 0) {
             writeln!(f, "not delivered: {count} to {}: {why}", self.name)?;
+        }
+        if self.traps_lost > 0 {
+            let (count, name) = (self.traps_lost, &self.name);
+            writeln!(
+                f,
+                "not seen by control: {count} from {name}: too many frames waited for it"
+            )?;
         }
         Ok(())
     }

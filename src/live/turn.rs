@@ -17,8 +17,17 @@ pub struct Turn {
     pub counters: Counters,
     batch: Batch,
     egress: Egress,
-    traps: Vec<(Trap, Vec<u8>)>,
+    traps: Vec<Waiting>,
     gone: Vec<(AttachmentId, u64)>,
+}
+
+/// A frame for control that a turn has left.
+#[derive(Debug)]
+struct Waiting {
+    /// Where it came in; `None` for one of the network's own.
+    ingress: Option<AttachmentId>,
+    trap: Trap,
+    octets: Vec<u8>,
 }
 
 /// How a turn ended.
@@ -76,7 +85,11 @@ impl Turn {
         );
         for trap in self.egress.traps() {
             let pieces = self.egress.pieces(trap.edit, frames[trap.frame as usize]);
-            self.traps.push((*trap, pieces.concat()));
+            self.traps.push(Waiting {
+                ingress: Some(id),
+                trap: *trap,
+                octets: pieces.concat(),
+            });
         }
         ingress
     }
@@ -103,13 +116,29 @@ impl Turn {
         );
         for trap in self.egress.traps() {
             let pieces = self.egress.pieces(trap.edit, octets);
-            self.traps.push((*trap, pieces.concat()));
+            self.traps.push(Waiting {
+                ingress: None,
+                trap: *trap,
+                octets: pieces.concat(),
+            });
         }
     }
 
     /// Takes the frames for control that turns have left, with their octets.
     pub fn take_traps(&mut self) -> impl Iterator<Item = (Trap, Vec<u8>)> + '_ {
-        self.traps.drain(..)
+        let waiting = self.traps.drain(..);
+        waiting.map(|Waiting { trap, octets, .. }| (trap, octets))
+    }
+
+    /// Offers the frames for control that turns have left, with their octets, to somebody who may have
+    /// no room; then they are lost and counted.
+    pub fn offer_traps(&mut self, mut takes: impl FnMut((Trap, Vec<u8>)) -> bool) {
+        for waiting in self.traps.drain(..) {
+            let taken = takes((waiting.trap, waiting.octets));
+            if let (false, Some(ingress)) = (taken, waiting.ingress) {
+                self.counters.attachments[ingress.index()].traps_lost += 1;
+            }
+        }
     }
 
     /// Takes the attachments that turns have found gone when they sent to them.

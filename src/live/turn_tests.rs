@@ -236,6 +236,29 @@ fn a_frame_for_control_is_copied_out() {
 }
 
 #[test]
+fn frames_that_control_has_no_room_for_are_counted_where_they_came_in() {
+    let mut bench = Bench::new(8);
+    let mut plan = Plan::clone(&bench.wiring.plan);
+    plan.bridges[0].bpdu = Some(0);
+    bench.wiring.plan = Arc::new(plan);
+    let bpdu = frame(MacAddr::new([0x01, 0x80, 0xc2, 0, 0, 0]), station(1));
+    for far in [1, 1, 1, 2] {
+        bench.far(far).send([&bpdu, &[]]).unwrap();
+    }
+    bench.turn(1);
+    bench.turn(2);
+    let mut room = 2;
+    bench.turn.offer_traps(|_| {
+        room -= 1;
+        room >= 0
+    });
+    let lost = |id: usize| bench.turn.counters.attachments[id].traps_lost;
+    assert_eq!((lost(1), lost(2)), (1, 1));
+    assert_eq!(bench.turn.counters.attachments[1].trapped, 3);
+    assert_eq!(bench.turn.take_traps().count(), 0);
+}
+
+#[test]
 fn a_frame_of_the_networks_own_leaves_by_its_netdev() {
     let mut bench = Bench::new(8);
     let bpdu = frame(MacAddr::new([0x01, 0x80, 0xc2, 0, 0, 0]), station(9));

@@ -217,10 +217,9 @@ impl Worker {
         for (id, generation) in self.turn.take_gone() {
             let _ = self.outlets.events.send(Event::Gone(id, generation));
         }
-        for trap in self.turn.take_traps() {
-            // Full: control cannot keep up, and waiting for it would stop all other frames.
-            let _ = self.outlets.traps.try_send(trap);
-        }
+        // Full: control cannot keep up, and waiting for it would stop all other frames.
+        let Self { turn, outlets, .. } = self;
+        turn.offer_traps(|trap| outlets.traps.try_send(trap).is_ok());
     }
 
     /// Stops receiving from what is no longer ours, starts with what is new.

@@ -55,6 +55,9 @@ pub struct AttachmentCounters {
     pub dropped: [u64; DropReason::COUNT],
     /// Single copies, of frames that entered here, that did not get out, by [`DropReason`] as index.
     pub copies_lost: [u64; DropReason::COUNT],
+    /// Frames that entered here and were to be seen by control, of which too many waited (live only).
+    /// They count as trapped, or as whatever became of them otherwise, all the same.
+    pub traps_lost: u64,
     /// Copies that the attachment's own queue refused because it was full (live only).
     pub tx_ring_full: u64,
     /// Copies that the attachment refused for another reason: its far end is down, say (live only).
@@ -74,6 +77,7 @@ impl Default for AttachmentCounters {
             trapped: 0,
             dropped: [0; DropReason::COUNT],
             copies_lost: [0; DropReason::COUNT],
+            traps_lost: 0,
             tx_ring_full: 0,
             tx_refused: 0,
             tx_unattached: 0,
@@ -181,6 +185,7 @@ impl AddAssign<&Self> for AttachmentCounters {
         self.octets_out += other.octets_out;
         self.forwarded += other.forwarded;
         self.trapped += other.trapped;
+        self.traps_lost += other.traps_lost;
         self.tx_ring_full += other.tx_ring_full;
         self.tx_refused += other.tx_refused;
         self.tx_unattached += other.tx_unattached;
