@@ -4,12 +4,15 @@
 //! # The model
 //!
 //! A network is what `ip` and `bridge` commands make: *netdevs* in *namespaces*, wired to each other.
-//! A veth end has a *peer*, a bridge port a *master*. Two verbs move a frame, as in the kernel:
+//! A veth end has a *peer*, a bridge port a *master*, a VLAN device a *lower*. Two verbs move a frame, as
+//! in the kernel:
 //!
-//! - **receive**(netdev): a frame arrives from the wire side. The first handler takes it: the bridge
-//!   that the netdev is a port of, else the stack of its namespace.
+//! - **receive**(netdev): a frame arrives from the wire side. The first handler takes it: the VLAN device
+//!   on the netdev for the frame's tag, which *receives* it in turn; else the bridge that the netdev is a
+//!   port of; else the stack of its namespace.
 //! - **transmit**(netdev): a frame leaves. A veth end hands it to its peer's *receive*, a bridge looks
-//!   it up or floods it, a TAP hands it to the outside, a dummy discards it.
+//!   it up or floods it, a VLAN device adds its tag and *transmits* it by its lower, a TAP hands it to the
+//!   outside, a dummy discards it.
 //!
 //! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
 //! namespace would use) or an outside wire (what is plugged in behind a TAP or a NIC). Live, an
@@ -24,8 +27,8 @@
 //!               MTU                     isolated, nobody to flood to
 //! ```
 //!
-//! [`switch::path`] is the whole way between netdevs, [`switch::bridge`] the whole way through a
-//! bridge; each reads from top to bottom. Under every arrow stands what can go wrong there: each exit
+//! [`switch::path`] is the whole way between netdevs, [`switch::vlan`] through VLAN devices,
+//! [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what can go wrong there: each exit
 //! is a [`DropReason`](switch::DropReason) with a counter and a test, and the counters add up: frames
 //! in = forwarded + trapped + dropped by reason.
 //!
@@ -50,6 +53,7 @@
 //! | entries per bridge, of any sort | 16,777,216 |
 //! | memory of a table | 38 to 76 octets an entry: 40 MB for a million stations |
 //! | ports per bridge | 1,023, as in Linux |
+//! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
 //! | frames per turn and attachment | 64 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |
