@@ -3,7 +3,8 @@
 //!
 //! `golden/*.txt` are sessions recorded on a full Linux 6.12 with iproute2 6.1.0, IPv6 off: each command
 //! behind `$ `, both its streams, and `=> ` its status. Addresses that were drawn at random stand
-//! there as `*`. Our explaining line is not in them, nor is what a TAP shows while nobody has it open.
+//! there as `*`. Our explaining line is not in them, nor is what a TAP shows while nobody has it open, a bridge's
+//! `gc_timer`, and what the stack's own IGMP reports leave behind among neighbours.
 
 use super::*;
 use crate::iproute::command::Command;
@@ -99,6 +100,21 @@ fn fdb_as_on_linux() {
 #[test]
 fn state_as_on_linux() {
     replay(include_str!("golden/state.txt"));
+}
+
+#[test]
+fn groups_as_on_linux() {
+    replay(include_str!("golden/mdb.txt"));
+}
+
+#[test]
+fn port_options_as_on_linux() {
+    replay(include_str!("golden/port_options.txt"));
+}
+
+#[test]
+fn neighbours_as_on_linux() {
+    replay(include_str!("golden/neigh.txt"));
 }
 
 #[test]
