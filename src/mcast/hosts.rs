@@ -45,6 +45,17 @@ impl Hosts {
         self.hosts.is_empty()
     }
 
+    /// Calls `see` with every timer.
+    #[cfg(test)]
+    pub(super) fn timers(&self, key: GroupKey, id: PgId, see: &mut impl FnMut(TimerKey, Timer)) {
+        for (source, set) in &self.sets {
+            see(TimerKey::HostSet(key, id, *source), set.timer);
+            for (host, timer) in &set.entries {
+                see(TimerKey::HostEntry(key, id, *source, *host), *timer);
+            }
+        }
+    }
+
     fn mode(&self, host: IpAddr) -> FilterMode {
         self.hosts
             .get(&host)

@@ -96,6 +96,12 @@ impl Timers {
         }
     }
 
+    /// Returns all of them.
+    #[cfg(test)]
+    pub(super) fn pending(&self) -> BTreeSet<(Instant, TimerKey)> {
+        self.0.clone()
+    }
+
     /// Returns when the first one is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.0.first().map(|(at, _)| *at)
