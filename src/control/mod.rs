@@ -239,3 +239,5 @@ impl Control {
 mod invariants;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vlan_tests;

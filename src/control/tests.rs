@@ -145,19 +145,25 @@ fn quirks_as_on_linux() {
 /// Making VLAN devices, what is refused, and how they are shown.
 #[test]
 fn vlan_devices_as_on_linux() {
-    replay(include_str!("golden/vlan_links.txt"));
+    replay(include_str!("golden/vlan_device_links.txt"));
 }
 
 /// VLAN devices and their lower: up and down, carrier, address, MTU, promiscuity, lists of addresses.
 #[test]
 fn vlan_devices_follow_as_on_linux() {
-    replay(include_str!("golden/vlan_state.txt"));
+    replay(include_str!("golden/vlan_device_state.txt"));
 }
 
 /// VLAN devices on bridges and as ports of bridges.
 #[test]
 fn vlan_devices_and_bridges_as_on_linux() {
-    replay(include_str!("golden/vlan_bridges.txt"));
+    replay(include_str!("golden/vlan_device_bridges.txt"));
+}
+
+/// VLAN devices in other namespaces than their lower, their addresses, and more of what follows.
+#[test]
+fn vlan_devices_and_namespaces_as_on_linux() {
+    replay(include_str!("golden/vlan_device_namespaces.txt"));
 }
 
 #[test]

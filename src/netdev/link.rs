@@ -2,6 +2,8 @@
 
 use super::network::Mark;
 use super::{Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
+use std::mem;
+
 use crate::switch::NetdevId;
 use crate::time::Instant;
 use crate::wire::MacAddr;
@@ -330,6 +332,7 @@ impl Network {
     }
 
     fn relocate(&mut self, now: Instant, id: NetdevId, ns: NamespaceId, name: String) {
+        self.to_watch = Some(Vec::new());
         self.switch(now, id, false);
         self.leave(now, id);
         let ifindex = self.reserve_ifindex(ns, Some(self.netdev(id).ifindex));
@@ -350,6 +353,9 @@ impl Network {
         }
         self.unlist(id);
         self.list(id, ns, name, ifindex);
+        for vlan in self.to_watch.take().unwrap_or_default() {
+            self.watch_link(vlan);
+        }
         let netdev = self.netdev_mut(id);
         netdev.opened = false;
         netdev.addresses.clear();
@@ -446,12 +452,14 @@ impl Network {
     }
 
     fn put_mtu(&mut self, id: NetdevId, mtu: u32) {
+        let carrier = self.carrier(id);
         let netdev = self.netdev_mut(id);
         let had = netdev.has_ipv6();
         netdev.mtu = mtu;
         if netdev.has_ipv6() == had || matches!(netdev.kind, Kind::Loopback) {
             return;
         }
+        netdev.ipv6_ready = !had && netdev.up && carrier;
         if had {
             netdev.groups.retain(|group| *group != ALL_NODES);
             self.drop_ipv6(id);
@@ -502,6 +510,9 @@ impl Network {
             netdev.groups.push(ALL_HOSTS);
         } else {
             netdev.groups.retain(|group| *group != ALL_HOSTS);
+            if mem::take(&mut netdev.ipv6_ready) {
+                netdev.groups.retain(|group| *group != ALL_NODES);
+            }
         }
         if !up {
             self.drop_ipv6(id);

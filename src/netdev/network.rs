@@ -148,6 +148,10 @@ pub struct Netdev {
     pub unicast: Vec<MacAddr>,
     /// Its own list of group addresses, oldest first.
     pub groups: Vec<MacAddr>,
+    /// Whether IPv6 began, with ff02::1, when the netdev could already be used: then it ends when the
+    /// netdev is set down, for the membership is one that is taken up again, not the first one
+    /// (`IF_READY` in `ipv6_add_dev`).
+    pub(super) ipv6_ready: bool,
     /// Its stack; a loopback has none, because no frame ever gets there.
     pub stack: Option<AttachmentId>,
 }
@@ -224,6 +228,9 @@ pub struct Network {
     pub(super) flushes: Vec<super::ports::Flush>,
     /// Counters of VLANs that were given out, which is the first free one: none is used twice.
     pub(super) vlan_counters: u32,
+    /// VLAN devices whose carrier changed while a netdev moves to another namespace: the link watch
+    /// looks at them when it has arrived.
+    pub(super) to_watch: Option<Vec<NetdevId>>,
     /// BPDUs to send, and the ports to send them by.
     pub(super) transmits: VecDeque<(NetdevId, Vec<u8>)>,
 }
@@ -245,6 +252,7 @@ impl Network {
             addresses_given: 0,
             revision: 0,
             flushes: Vec::new(),
+            to_watch: None,
             vlan_counters: 0,
             transmits: VecDeque::new(),
         };
@@ -495,6 +503,7 @@ impl Network {
             addresses: Vec::new(),
             neighbours: BTreeMap::new(),
             unicast: Vec::new(),
+            ipv6_ready: false,
             groups: if loopback {
                 Vec::new()
             } else {

@@ -443,6 +443,9 @@ impl Network {
             _ => return,
         }
         self.watch_link(id);
+        if let Some(later) = &mut self.to_watch {
+            later.push(id);
+        }
         self.touch();
         if self.netdev(id).up {
             self.state_changed(now, id);
@@ -450,7 +453,7 @@ impl Network {
     }
 
     /// `rfc2863_policy`.
-    fn watch_link(&mut self, id: NetdevId) {
+    pub(super) fn watch_link(&mut self, id: NetdevId) {
         let Some(vlan) = self.vlan_device(id) else {
             return;
         };

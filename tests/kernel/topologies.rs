@@ -179,6 +179,32 @@ pub(crate) const CASES: &[Case] = &[
             bridge -j fdb show dev v1",
     },
     Case {
+        name: "ff02::1 that came back to a netdev in use is left when that is set down",
+        ports: 2,
+        bridge: "",
+        text: "
+            ip link set p1 mtu 1000
+            ip link set p1 mtu 1500
+            bridge -j fdb show dev p1
+            ip link set p1 down
+            bridge -j fdb show dev p1
+            ip link set p1 up
+            bridge -j fdb show dev p1
+            ip link set p1 mtu 1000
+            ip link set p1 down
+            ip link set p1 mtu 1500
+            bridge -j fdb show dev p1
+            ip link set p1 up
+            ip link set p1 down
+            bridge -j fdb show dev p1
+            ip link add v1 address 02:00:00:00:02:01 type veth peer name v2 address 02:00:00:00:02:02
+            ip link set v1 up
+            ip link set v1 mtu 1000
+            ip link set v1 mtu 1500
+            ip link set v1 down
+            bridge -j fdb show dev v1",
+    },
+    Case {
         name: "a dummy as port",
         ports: 2,
         bridge: "",
