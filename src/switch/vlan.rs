@@ -1,8 +1,8 @@
 //! A frame's way through VLAN devices.
 //!
-//! [`receive`] is what a netdev with VLAN devices on it does first with a frame that comes in, before
+//! `receive` is what a netdev with VLAN devices on it does first with a frame that comes in, before
 //! its bridge sees it: the device of the frame's VLAN takes it, and then the same happens there
-//! (`vlan_do_receive`, which `__netif_receive_skb_core` calls again and again). [`transmit`] is a frame
+//! (`vlan_do_receive`, which `__netif_receive_skb_core` calls again and again). `transmit` is a frame
 //! that leaves by a VLAN device: it gets the device's tag and leaves by the lower
 //! (`vlan_dev_hard_start_xmit`).
 //!
