@@ -1,4 +1,4 @@
-//! Multicast snooping of bridges: what the machine in [`mcast`] is told and what its
+//! Multicast snooping of bridges: what the machine in [`mcast`](crate::mcast) is told and what its
 //! output leads to.
 
 use std::collections::BTreeMap;

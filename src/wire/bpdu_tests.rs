@@ -112,7 +112,8 @@ fn an_rst_bpdu_octet_by_octet() {
         assert_eq!(encode(Bpdu::Rapid(rapid))[21], flags);
     }
     rapid.role = RapidRole::Unknown;
-    let set: [(fn(&mut Rapid) -> &mut bool, u8); 6] = [
+    type Field = fn(&mut Rapid) -> &mut bool;
+    let set: [(Field, u8); 6] = [
         (|r| &mut r.config.topology_change, 0x01),
         (|r| &mut r.proposal, 0x02),
         (|r| &mut r.learning, 0x10),
