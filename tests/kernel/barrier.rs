@@ -1,6 +1,6 @@
-//! Waits until what was sent over veth pairs has arrived.
+//! Waits until what was sent over veth pairs, or to a bridge's own stack, has arrived.
 //!
-//! A veth end puts a frame into a queue of its CPU, which is worked off a moment later: usually before
+//! A veth end puts a frame into a queue of its CPU, and so does a bridge with its own queries, which is worked off a moment later: usually before
 //! the sender's system call returns, but on a busy machine when `ksoftirqd` gets to run. A frame sent
 //! by the same CPU over another veth pair lines up behind it, and tells when it has come out.
 
@@ -48,9 +48,9 @@ impl Barrier {
     }
 
     /// Returns when everything that the calling thread, which is [pinned](pin) and alone with this pair, has sent has passed
-    /// `pairs` veth pairs.
-    pub(crate) fn wait(&self, pairs: usize) -> io::Result<()> {
-        for _ in 0..pairs {
+    /// `queues` such queues, one behind the other.
+    pub(crate) fn wait(&self, queues: usize) -> io::Result<()> {
+        for _ in 0..queues {
             self.socket.send(self.from, &FRAME)?;
             while self.socket.receive()?.is_none() {
                 let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];

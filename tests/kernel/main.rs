@@ -17,6 +17,7 @@ mod iproute;
 mod multicast;
 mod oracle;
 mod ours;
+mod payload;
 mod random;
 mod record;
 mod refusals;

@@ -27,7 +27,7 @@ use nix::sys::socket::{
 use crate::barrier::{Barrier, pin};
 use crate::iproute::{Iproute, Processes};
 use crate::record::{Copy, Record};
-use crate::scenario::{PROTOCOLS, Scenario, Step, mark};
+use crate::scenario::{PROTOCOLS, Scenario, Step, answers, mark};
 use crate::sys::{PacketSocket, Sighting, attach_tap};
 
 const MANNER: Manner = Manner {
@@ -241,9 +241,7 @@ impl Kernel {
                 Step::Wait(time) => thread::sleep(*time),
                 Step::Carrier(tap, up) => self.plug(tap, *up)?,
             }
-            if self.pairs > 0 {
-                barrier.wait(2 * self.pairs)?;
-            }
+            barrier.wait(1 + 2 * self.pairs)?;
             let patience = if self.slowly { 3 } else { 0 };
             self.collect(scenario, number, Duration::from_millis(patience))?;
         }
@@ -361,7 +359,9 @@ impl Kernel {
         let owner = |octets: &[u8]| match (mark(octets), injected) {
             (Some(step), _) => usize::try_from(step).ok(),
             // Too short for a mark. What the bridge itself sends comes from another address.
-            (None, Some(frame)) => (octets[6..12] == frame[6..12]).then_some(current),
+            (None, Some(frame)) => {
+                (octets[6..12] == frame[6..12] || answers(octets, frame)).then_some(current)
+            }
             (None, None) => None,
         };
         let patience = PollTimeout::try_from(patience).expect("milliseconds");

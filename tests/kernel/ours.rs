@@ -6,12 +6,12 @@ use serde_json::Value;
 use tapswitch::control::{Control, Output};
 use tapswitch::iproute::command::Command;
 use tapswitch::iproute::script::Script;
-use tapswitch::switch::{AttachmentId, Counters, Egress, PacketType, Side, forward};
+use tapswitch::switch::{Counters, Egress, PacketType, Side, forward, originate};
 use tapswitch::time::Instant;
 
 use crate::differences::is_deletion;
 use crate::record::{Answer, Copy, Record};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{Scenario, Step, answers};
 
 /// Plays a scenario; step N happens at `times[N]`.
 pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
@@ -31,6 +31,10 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
             Step::Frame { at, octets } => {
                 let copies = ours.frame(now, at, octets);
                 ours.record.copies.insert(number, copies);
+                let answers = ours.originate(now, Some(octets));
+                let copies = ours.record.copies.entry(number).or_default();
+                copies.extend(answers);
+                copies.sort();
             }
             Step::Wait(_) => {}
             Step::Carrier(tap, up) => {
@@ -39,8 +43,7 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
                 }
             }
         }
-        // What the bridge itself sends is no answer to a frame; the kernel's side leaves it out too.
-        while let Some(Output::Plan(_) | Output::Transmit(..)) = ours.control.poll_output() {}
+        ours.originate(now, None);
     }
     ours.record
 }
@@ -98,26 +101,51 @@ impl Ours {
         let (counters, egress) = (&mut self.counters, &mut self.egress);
         counters.fit(&plan);
         forward(&plan, now, ingress, &[octets], counters, egress);
+        let copies = self.copies(octets);
+        self.trapped(now, octets);
+        copies
+    }
+
+    /// Sends what the bridges themselves send. Returns what of it answers a frame.
+    fn originate(&mut self, now: Instant, frame: Option<&[u8]>) -> Vec<Copy> {
+        let mut copies = Vec::new();
+        while let Some(output) = self.control.poll_output() {
+            let Output::Transmit(netdev, octets) = output else {
+                continue;
+            };
+            let plan = self.control.plan();
+            let (counters, egress) = (&mut self.counters, &mut self.egress);
+            counters.fit(&plan);
+            originate(&plan, now, netdev, &octets, counters, egress);
+            if frame.is_some_and(|frame| answers(&octets, frame)) {
+                copies.extend(self.copies(&octets));
+            }
+            self.trapped(now, &octets);
+        }
+        copies
+    }
+
+    fn copies(&self, octets: &[u8]) -> Vec<Copy> {
         let attachments = self.control.network().attachments();
         let mut copies = Vec::new();
         for (id, queue) in self.egress.queues() {
-            let AttachmentId(_) = id;
             let info = &attachments[id.index()];
             for copy in queue {
-                let left = self.egress.pieces(copy.edit, octets).concat();
                 copies.push(Copy {
                     at: info.name.clone(),
                     kind: (info.side == Side::Stack).then(|| number(copy.kind)),
-                    octets: left,
+                    octets: self.egress.pieces(copy.edit, octets).concat(),
                 });
             }
         }
-        copies.sort();
+        copies
+    }
+
+    fn trapped(&mut self, now: Instant, octets: &[u8]) {
         for trap in self.egress.traps() {
             let octets = self.egress.pieces(trap.edit, octets).concat();
             self.control.handle_trap(now, trap, &octets);
         }
-        copies
     }
 }
 

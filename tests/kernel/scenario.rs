@@ -6,13 +6,14 @@
 //! p1: h1 > h2 8100:10 88a8:5 type 0806 len 64
 //! p1: h1 > ll0 llc                     802.3 with a length and LLC 42 42 03
 //! p1: h1 igmp join 239.1.1.1           about groups, or to one: see `groups`
+//! p1: h1 > m1 8100:10 igmp2 report g1  what is behind the tags, see [`payload`](crate::payload)
 //! wait 1.5                             seconds
 //! unplug p2                            the far end of the TAP is closed: no carrier
 //! plug p2
 //! ```
 //!
 //! Addresses: `hN` is station 02:00:00:00:00:0N, `pN` 02:00:00:00:01:0N, `vN` 02:00:00:00:02:0N, `brN` 02:00:00:00:00:bN, `all`
-//! broadcast, `mN` 01:00:5e:00:01:0N, `llX` 01:80:c2:00:00:0X (X in hexadecimal, two digits allowed), `zero`; or written out.
+//! broadcast, `mN` 01:00:5e:00:01:0N, `nN` 33:33:00:01:00:0N, `sN` 33:33:ff:00:00:0N, `routers` 01:00:5e:00:00:02, `v3routers` 01:00:5e:00:00:16, `llX` 01:80:c2:00:00:0X (X in hexadecimal, two digits allowed), `zero`; or written out.
 //!
 //! A frame ends in a mark of six octets, `ts` and its step's number, if it has room for one behind
 //! its headers: by that a copy is recognised wherever and whenever it turns up.
@@ -21,6 +22,8 @@ use crate::groups;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
+
+use crate::payload::{self, Essence};
 
 /// The protocols (`ETH_P_*`) that a frame of a scenario may carry: the kernel side listens to these.
 pub(crate) const PROTOCOLS: &[u16] = &[
@@ -118,6 +121,18 @@ impl Step {
     }
 }
 
+/// Whether a frame without a mark, from another source, is what a bridge answered to a frame: an ARP
+/// reply or a neighbour advertisement in a station's place, or a query after a leave.
+pub(crate) fn answers(answer: &[u8], frame: &[u8]) -> bool {
+    let [answer, frame] = [answer, frame].map(payload::essence);
+    match (answer, frame) {
+        (Some(Essence::ArpReply), Some(Essence::ArpRequest)) => true,
+        (Some(Essence::Advertisement), Some(Essence::Solicitation)) => true,
+        (Some(Essence::GroupQuery), Some(Essence::Membership | Essence::GroupQuery)) => true,
+        _ => false,
+    }
+}
+
 /// Returns the step that a frame came from, if it carries a mark.
 pub(crate) fn mark(octets: &[u8]) -> Option<u32> {
     let tail = octets.last_chunk::<6>().filter(|_| octets.len() >= 20)?;
@@ -139,8 +154,12 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
     }
     let mut octets = address(word("destination")?)?.to_vec();
     octets.extend(source);
-    let (mut ether_type, mut length, mut llc) = (0x88b5, None, false);
+    let (mut ether_type, mut length, mut llc, mut payload) = (0x88b5, None, false, Vec::new());
     while let Some(option) = words.next() {
+        if let Some(read) = payload::read(option, source, &mut words) {
+            (ether_type, payload) = read?;
+            break;
+        }
         let mut hex = |what| {
             let value = words
                 .next()
@@ -160,7 +179,8 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
         }
     }
     let headers = octets.len() + 2;
-    let length = length.unwrap_or(headers + 46);
+    // Behind what is in the payload there is room for the mark: padding, to those who read it.
+    let length = length.unwrap_or(headers + 46.max(payload.len() + 6));
     if llc {
         octets.extend(
             u16::try_from(length - headers)
@@ -173,6 +193,7 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
             return Err(format!("nobody listens to type {ether_type:04x}"));
         }
         octets.extend(ether_type.to_be_bytes());
+        octets.extend(payload);
     }
     let has_room = length >= octets.len() + 6;
     octets.resize(length, 0);
@@ -193,11 +214,19 @@ fn address(word: &str) -> Result<[u8; 6], String> {
     match (prefix, word) {
         (_, "all") => return Ok([0xff; 6]),
         (_, "zero") => return Ok([0; 6]),
+        (_, "hosts") => return Ok([1, 0, 0x5e, 0, 0, 1]),
+        (_, "routers") => return Ok([1, 0, 0x5e, 0, 0, 2]),
+        (_, "v3routers") => return Ok([1, 0, 0x5e, 0, 0, 0x16]),
+        (_, "hosts6") => return Ok([0x33, 0x33, 0, 0, 0, 1]),
+        (_, "routers6") => return Ok([0x33, 0x33, 0, 0, 0, 2]),
+        (_, "v2routers6") => return Ok([0x33, 0x33, 0, 0, 0, 0x16]),
         ("h", _) => return Ok([2, 0, 0, 0, 0, hex(number)?]),
         ("p", _) => return Ok([2, 0, 0, 0, 1, hex(number)?]),
         ("v", _) => return Ok([2, 0, 0, 0, 2, hex(number)?]),
         ("br", _) => return Ok([2, 0, 0, 0, 0, 0xb0 + hex(number)?]),
         ("m", _) => return Ok([1, 0, 0x5e, 0, 1, hex(number)?]),
+        ("n", _) => return Ok([0x33, 0x33, 0, 1, 0, hex(number)?]),
+        ("s", _) => return Ok([0x33, 0x33, 0xff, 0, 0, hex(number)?]),
         _ => {}
     }
     if let Some(number) = word.strip_prefix("ll") {
