@@ -55,7 +55,8 @@ impl Iproute {
             .all(|option| ["-j", "-d", "-s"].contains(option));
         let shows = rest.get(1) == Some(&"show");
         // Text is not handed over before the process ends, JSON is.
-        let has_to_end = shows && !program.contains(&"-j");
+        // `vlan show` works once (6.1).
+        let has_to_end = shows && (!program.contains(&"-j") || rest[0] == "vlan");
         if self.processes == Processes::Each || !known || has_to_end {
             return run_alone(&words);
         }

@@ -164,7 +164,7 @@ fn compare_random(seed: u64, frames: usize) {
             if number >= scenarios {
                 return;
             }
-            let scenario = random::scenario(seed, number);
+            let scenario = random::scenario(seed, number, *oracle::FILTERS_VLANS);
             let comparison = compare::both(&scenario, Processes::Few);
             retried.fetch_add(comparison.retried.into(), Ordering::Relaxed);
             if let Some(difference) = comparison.difference {
