@@ -181,6 +181,9 @@ impl Heads {
         transit: &mut Transit,
         frame: &[u8],
     ) -> Result<(), TruncatedTag> {
+        if transit.tag.is_some() {
+            return Ok(());
+        }
         let Some(tag_type) = self.ether_type(transit, frame).and_then(TagType::of) else {
             return Ok(());
         };

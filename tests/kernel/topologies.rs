@@ -26,6 +26,8 @@ pub(crate) const CASES: &[Case] = &[
             p1: h1 > v2 => p2 br1/host
             br0: br0 > h8 => p8
             br1: br1 > all => p8 p1 p2 br0
+            p8: h8 > h9 8100:0 8100:7 => p1 p2
+            p8: h8 > h9 8100:5 88a8:7 => p1 p2
             p1: h1 > ll0e => p1@stack
             v1: h9 > all => p8 br1
             ip link set v1 down
