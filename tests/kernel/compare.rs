@@ -170,8 +170,15 @@ fn members(text: &str) -> String {
     lines.join("\n")
 }
 
-/// The kernel shows what it keeps in hash tables in no particular order.
+/// The kernel shows what it keeps in hash tables in no particular order. How long a group's source
+/// lasts is left out, whether it does not.
 fn sort(value: &mut Value) {
+    if let Some(fields) = value.as_object_mut() {
+        if fields.get("timer").is_some_and(|timer| timer != "0.00") {
+            fields.insert("timer".to_owned(), "…".into());
+        }
+        fields.values_mut().for_each(sort);
+    }
     if let Some(rows) = value.as_array_mut() {
         rows.iter_mut().for_each(sort);
         rows.sort_by_cached_key(Value::to_string);

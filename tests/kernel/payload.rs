@@ -135,10 +135,10 @@ fn igmp(version: u8, sender: Ipv4Addr, words: &[&str]) -> Result<(u16, Vec<u8>),
         ("report", 2) => (group, [&[0x16, 0, 0, 0], &group.octets()[..]].concat()),
         ("leave", 2) => (routers, [&[0x17, 0, 0, 0], &group.octets()[..]].concat()),
         ("query", 1) => (all, [&[0x11, 0, 0, 0], &group.octets()[..]].concat()),
-        ("query", 2) => (all, [&[0x11, 100, 0, 0], &group.octets()[..]].concat()),
+        ("query", 2) => (all, [&[0x11, 1, 0, 0], &group.octets()[..]].concat()),
         ("query", 3) => (
             all,
-            [&[0x11, 100, 0, 0], &group.octets()[..], &[2, 125, 0, 0]].concat(),
+            [&[0x11, 1, 0, 0], &group.octets()[..], &[2, 125, 0, 0]].concat(),
         ),
         (what, 3) => {
             let sources = words.get(2..).unwrap_or_default();
@@ -169,12 +169,12 @@ fn mld(version: u8, sender: Ipv6Addr, words: &[&str]) -> Result<(u16, Vec<u8>), 
     } else {
         group
     };
-    let message = |kind, delay| [&[kind, 0, 0, 0, delay, 0x10, 0, 0], &group.octets()[..]].concat();
+    let message = |kind, delay| [&[kind, 0, 0, 0, 0, delay, 0, 0], &group.octets()[..]].concat();
     let (to, octets) = match (what, version) {
         ("report", 1) => (group, message(131, 0)),
         ("done", 1) => (multicast(2), message(132, 0)),
-        ("query", 1) => (all, message(130, 0x27)),
-        ("query", 2) => (all, [message(130, 0x27), vec![2, 125, 0, 0]].concat()),
+        ("query", 1) => (all, message(130, 100)),
+        ("query", 2) => (all, [message(130, 100), vec![2, 125, 0, 0]].concat()),
         (what, 2) => {
             let sources = words.get(2..).unwrap_or_default();
             let count = u8::try_from(sources.len()).map_err(|_| "too many sources")?;
