@@ -17,6 +17,8 @@
 //!   unasked. IPv6 addresses that a command adds are taken nevertheless.
 //! - An outside wire is up and has carrier when the script starts, as an existing NIC usually does.
 //! - A TAP has carrier as long as its wire is there: in the emulation somebody is plugged in.
+//! - A VLAN device that is a bridge's only learning or flooding port stays promiscuous when the bridge
+//!   filters VLANs, and gets no list of the bridge's static addresses: nothing filters by them here.
 //! - Addresses that the kernel draws at random are counted up instead: `02:74:61:70:HH:LL`.
 
 pub mod address;
