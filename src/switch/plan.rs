@@ -371,11 +371,12 @@ impl PlanVlans {
         host_pvid: Option<Vid>,
         vlans: impl IntoIterator<Item = (Vid, PlanVlan)>,
     ) -> Self {
+        let vlans = vlans.into_iter();
         let mut made = Self {
             protocol,
             host_pvid,
             index: Box::new([0; Vid::MAX as usize + 1]),
-            vlans: Vec::new(),
+            vlans: Vec::with_capacity(vlans.size_hint().0),
         };
         for (vid, vlan) in vlans {
             made.vlans.push(vlan);
