@@ -284,6 +284,7 @@ impl Network {
         let netdev = self.netdev_mut(id);
         netdev.alive = false;
         netdev.addresses.clear();
+        netdev.neighbours.clear();
         netdev.groups.clear();
         netdev.unicast.clear();
         self.touch();
@@ -359,6 +360,7 @@ impl Network {
         let netdev = self.netdev_mut(id);
         netdev.opened = false;
         netdev.addresses.clear();
+        netdev.neighbours.clear();
         netdev.unicast.clear();
         netdev.groups = if netdev.has_ipv6() {
             vec![ALL_NODES]

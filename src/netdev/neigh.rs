@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::bridge::{Bridge, PortFlags};
-use super::{Errno, Kind, NamespaceId, Netdev, Network, Refusal};
+use super::{Address, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
 use crate::switch::neighbours::{Known, PlanNeighbours, Station};
 use crate::switch::{NetdevId, PortNo, PortSet};
 use crate::time::Instant;
@@ -283,8 +283,15 @@ impl Network {
     /// is no routing table, and every address is (`inet_addr_type`).
     fn is_broadcast(&self, ns: NamespaceId, ip: Ipv4Addr) -> bool {
         let addresses = || self.in_namespace(ns).flat_map(|netdev| &netdev.addresses);
+        let all_ones = |address: &Address| match address.ip {
+            IpAddr::V4(own) if address.prefix < 31 && !address.secondary => {
+                let host = u32::MAX >> address.prefix;
+                u32::from(own) | host == u32::from(ip)
+            }
+            _ => false,
+        };
         ip.is_broadcast()
-            || addresses().any(|address| address.broadcast == Some(ip))
+            || addresses().any(|address| address.broadcast == Some(ip) || all_ones(address))
             || !addresses().any(|address| address.ip.is_ipv4())
     }
 }

@@ -15,9 +15,11 @@ mod differences;
 mod groups;
 mod iproute;
 mod multicast;
+mod neighbours;
 mod oracle;
 mod ours;
 mod payload;
+mod port_features;
 mod random;
 mod record;
 mod refusals;
@@ -126,6 +128,22 @@ fn topologies_of_several_devices() {
 #[test]
 fn vlan_devices() {
     check(vlan_devices::CASES);
+}
+
+#[test]
+fn answers_for_neighbours() {
+    check(neighbours::CASES);
+    if *oracle::FILTERS_VLANS {
+        check(neighbours::FULL);
+    }
+}
+
+#[test]
+fn features_of_ports_together() {
+    check(port_features::CASES);
+    if *oracle::FILTERS_VLANS {
+        check(port_features::VLAN_CASES);
+    }
 }
 
 #[test]

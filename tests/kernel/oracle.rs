@@ -240,6 +240,10 @@ impl Kernel {
                 }
                 Step::Wait(time) => thread::sleep(*time),
                 Step::Carrier(tap, up) => self.plug(tap, *up)?,
+                Step::Ipv6(netdev) => {
+                    write_if_there(&format!("ipv6/conf/{netdev}/addr_gen_mode"), "1")?;
+                    write_if_there(&format!("ipv6/conf/{netdev}/disable_ipv6"), "0")?;
+                }
             }
             barrier.wait(1 + 2 * self.pairs)?;
             let patience = if self.slowly { 3 } else { 0 };
@@ -360,7 +364,9 @@ impl Kernel {
             (Some(step), _) => usize::try_from(step).ok(),
             // Too short for a mark. What the bridge itself sends comes from another address.
             (None, Some(frame)) => {
-                (octets[6..12] == frame[6..12] || answers(octets, frame)).then_some(current)
+                let stack = matches!(octets[6..12], [2, 0, 0, 0, 0, 0xb0..=0xbf]);
+                let answers = answers(octets, frame) && !stack;
+                (octets[6..12] == frame[6..12] || answers).then_some(current)
             }
             (None, None) => None,
         };

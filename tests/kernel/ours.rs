@@ -36,7 +36,7 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
                 copies.extend(answers);
                 copies.sort();
             }
-            Step::Wait(_) => {}
+            Step::Wait(_) | Step::Ipv6(_) => {}
             Step::Carrier(tap, up) => {
                 if let Ok(tap) = ours.control.network().find_attachment(tap) {
                     ours.control.set_carrier(now, tap, *up);

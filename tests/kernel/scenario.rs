@@ -7,6 +7,8 @@
 //! p1: h1 > ll0 llc                     802.3 with a length and LLC 42 42 03
 //! p1: h1 igmp join 239.1.1.1           about groups, or to one: see `groups`
 //! p1: h1 > m1 8100:10 igmp2 report g1  what is behind the tags, see [`payload`](crate::payload)
+//! p1: h1 arp request 10.0.0.1 10.0.0.2 about neighbours: see `neighbours`
+//! ipv6 br0                             the kernel's netdev takes IPv6 neighbours, as ours do
 //! wait 1.5                             seconds
 //! unplug p2                            the far end of the TAP is closed: no carrier
 //! plug p2
@@ -18,7 +20,7 @@
 //! A frame ends in a mark of six octets, `ts` and its step's number, if it has room for one behind
 //! its headers: by that a copy is recognised wherever and whenever it turns up.
 
-use crate::groups;
+use crate::{groups, neighbours};
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub(crate) enum Step {
     Wait(Duration),
     /// The far end of a TAP is opened (true) or closed.
     Carrier(String, bool),
+    /// The kernel's netdev gets IPv6, without an address.
+    Ipv6(String),
 }
 
 /// Named steps.
@@ -111,6 +115,7 @@ impl Step {
                 let seconds: f64 = rest.parse().map_err(|_| "wait SECONDS".to_owned())?;
                 Ok(Self::Wait(Duration::from_secs_f64(seconds)))
             }
+            "ipv6" => Ok(Self::Ipv6(rest.to_owned())),
             "plug" | "unplug" => Ok(Self::Carrier(rest.to_owned(), first == "plug")),
             _ => {
                 let at = first.strip_suffix(':').ok_or("not a step")?.to_owned();
@@ -150,6 +155,9 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
     if next != ">" {
         let rest = text.split_once(' ').map_or("", |(_, rest)| rest);
         let mark = [&b"ts"[..], &number.to_be_bytes()].concat();
+        if neighbours::ours(rest) {
+            return neighbours::frame(source, rest, &mark);
+        }
         return groups::frame(source, rest, &mark);
     }
     let mut octets = address(word("destination")?)?.to_vec();
@@ -205,7 +213,7 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
     Ok(octets)
 }
 
-fn address(word: &str) -> Result<[u8; 6], String> {
+pub(crate) fn address(word: &str) -> Result<[u8; 6], String> {
     let split = word
         .find(|c: char| c.is_ascii_digit())
         .unwrap_or(word.len());
