@@ -1,5 +1,8 @@
 //! The fast path allocates nothing: counted, not assumed.
 
+use tapswitch::control::Control;
+use tapswitch::iproute::command::Command;
+use tapswitch::iproute::script::Script;
 use tapswitch::switch::{AttachmentId, Counters, Egress, forward};
 use tapswitch::time::Instant;
 use tapswitch::wire::MacAddr;
@@ -52,6 +55,84 @@ fn no_allocation_per_frame() {
         counters.bridges[0].moved > 0 && counters.attachments[1].dropped_total() > 0,
         "the mix covers moves and drops"
     );
+}
+
+const TRUNK: &str = "
+    ip tuntap add p1 mode tap
+    ip link set p1 up
+    ip link add link p1 name raw up type vlan id 5 reorder_hdr off
+    ip link add link p1 name outer up type vlan id 10 protocol 802.1ad
+    ip link add link outer name inner up type vlan id 20 egress-qos-map 0:3
+    ip link add br0 up type bridge mcast_snooping 0 vlan_filtering 1
+    ip link set inner master br0
+    ip tuntap add p2 mode tap
+    ip link set p2 up master br0
+    bridge vlan add dev inner vid 7
+    bridge vlan add dev p2 vid 7
+    ip link add link p2 name own up type vlan id 30
+    ip link add link br0 name br0.7 up type vlan id 7
+    bridge vlan add dev br0 vid 7 self
+";
+
+/// Tags pushed and popped by VLAN devices and by a bridge that filters.
+#[test]
+fn no_allocation_for_tags() {
+    let mut control = Control::default();
+    let script = Script::parse("trunk", TRUNK).expect("a script");
+    for item in script.items() {
+        let Command::Net(command) = &item.command else {
+            panic!("only ip and bridge");
+        };
+        let reply = control.execute(Instant::ZERO, command, &Counters::default());
+        assert_eq!(reply.status, 0, "{}", reply.stderr);
+    }
+    let plan = control.plan();
+    let tags: [&[u16]; 8] = [
+        &[],
+        &[0x8100, 5],
+        &[0x8100, 5, 0x8100, 20],
+        &[0x88a8, 10],
+        &[0x88a8, 10, 0x8100, 20],
+        &[0x88a8, 10, 0x8100, 0x6014, 0x8100, 7],
+        &[0x8100, 0, 0x88a8, 10, 0x8100, 20],
+        &[0x8100, 30],
+    ];
+    let frames: Vec<Vec<u8>> = (0..64u8)
+        .map(|n| {
+            let (to, from) = match n % 3 {
+                0 => (MacAddr::BROADCAST, station(1)),
+                1 => (station(2), station(1)),
+                _ => (station(1), station(2)),
+            };
+            let mut octets = [to.octets(), from.octets()].concat();
+            for word in tags[usize::from(n) % tags.len()] {
+                octets.extend(word.to_be_bytes());
+            }
+            octets.extend([0x88, 0xb5]);
+            octets.resize(80, n);
+            octets
+        })
+        .collect();
+    let batch: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+    let (mut counters, mut egress) = (Counters::default(), Egress::default());
+    let mut pass = |second: u64| {
+        for ingress in 0..u32::try_from(plan.attachments.len()).unwrap_or(0) {
+            let now = Instant::from_secs(second);
+            let at = AttachmentId(ingress);
+            forward(&plan, now, at, &batch, &mut counters, &mut egress);
+        }
+    };
+    pass(0);
+    pass(1);
+    let info = allocation_counter::measure(|| pass(2));
+    assert_eq!(info.count_total, 0, "{info:?}");
+    let up = |name: &str| {
+        let id = control.network().find_attachment(name).expect(name);
+        counters.attachments[id.index()].frames_out
+    };
+    for name in ["p1", "p2", "raw", "outer", "own", "br0.7"] {
+        assert!(up(name) > 0, "nothing came out at {name}");
+    }
 }
 
 /// The measurement sees what it should.
