@@ -1,4 +1,4 @@
-//! The language: a shell script of `ip` and `bridge` commands.
+//! The language: a shell script of `ip` and `bridge` commands, and of `tapswitch port` for what those lack.
 //!
 //! [`command`] holds the values, [`script`] reads a script into them (and nothing else: no command
 //! is looked at before the whole script was understood), [`show`] prints the model as iproute2 does.

@@ -3,7 +3,8 @@
 //! The grammar is iproute2 6.1's, read from its sources: abbreviations as its tables resolve them,
 //! keywords in any order, values as its readers take them. It differs on purpose where iproute2 itself
 //! would pass over a word or cut a number off: nothing is skipped silently here. Words that only newer
-//! versions know (`mab`, `fdb_max_learned`) are taken as those spell them.
+//! versions know (`mab`, `fdb_max_learned`, `bridge mdb replace`, `neigh_vlan_suppress`) are taken as those
+//! spell them. The program `tapswitch` is our own, and takes no abbreviation.
 
 mod addr;
 mod args;
