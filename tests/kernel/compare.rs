@@ -96,7 +96,7 @@ fn first_difference(
                 let (theirs, mine) = (&kernel.answers[&step], &ours.answers[&step]);
                 let exactly = theirs.status_is_exact && mine.status_is_exact;
                 let (theirs, mine) = (essence(theirs, exactly), essence(mine, exactly));
-                (theirs != mine && !explained(step)).then_some((theirs, mine))?
+                (theirs != mine && !explained(step)).then(|| apart(&theirs, &mine))?
             }
             _ => return None,
         };
@@ -108,6 +108,19 @@ fn first_difference(
             ),
         })
     })
+}
+
+/// Returns the lines that one side has and the other has not; both whole if only their order differs.
+fn apart(theirs: &str, mine: &str) -> (String, String) {
+    let only = |these: &str, those: &str| {
+        let those: Vec<&str> = those.lines().map(str::trim).collect();
+        let these = these.lines().filter(|line| !those.contains(&line.trim()));
+        these.collect::<Vec<_>>().join("\n")
+    };
+    match (only(theirs, mine), only(mine, theirs)) {
+        (a, b) if a.is_empty() && b.is_empty() => (theirs.to_owned(), mine.to_owned()),
+        lines => lines,
+    }
 }
 
 /// Returns how many steps of a record mean something: those before the first device that the kernel

@@ -175,6 +175,9 @@ fn known_differences_are_still_there() {
 fn compare_random(seed: u64, frames: usize) {
     let scenarios = frames.div_ceil(random::FRAMES) as u64;
     let (next, retried) = (AtomicU64::new(0), AtomicU64::new(0));
+    // The first difference of each scenario, as it is found: a list of what there is to look at.
+    let survey = env::var_os("TAPSWITCH_KERNEL_SURVEY").is_some();
+    let differences = AtomicU64::new(0);
     let failed = Mutex::new(None);
     let play = || {
         while failed.lock().expect("nobody panics with it").is_none() {
@@ -186,6 +189,11 @@ fn compare_random(seed: u64, frames: usize) {
             let comparison = compare::both(&scenario, Processes::Few);
             retried.fetch_add(comparison.retried.into(), Ordering::Relaxed);
             if let Some(difference) = comparison.difference {
+                if survey {
+                    println!("{}", difference.text);
+                    differences.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
                 *failed.lock().expect("nobody panics with it") = Some((scenario, difference));
             }
         }
@@ -199,7 +207,8 @@ fn compare_random(seed: u64, frames: usize) {
         let (shortest, difference) = compare::shorten(&scenario, difference, 150);
         panic!("\n{}\n\n{shortest}", difference.text);
     }
-    let retried = retried.into_inner();
+    let (retried, differences) = (retried.into_inner(), differences.into_inner());
+    assert_eq!(differences, 0, "scenarios with differences");
     println!(
         "seed {seed}: {} frames in {scenarios} scenarios, no difference, {retried} retried",
         scenarios * random::FRAMES as u64

@@ -173,6 +173,8 @@ fn silence() -> io::Result<()> {
     ] {
         write_if_there(name, "1")?;
     }
+    // Bridges that snoop join 224.0.0.106.
+    write_if_there("ipv4/igmp_link_local_mcast_reports", "0")?;
     for table in ["arptables", "ip6tables", "iptables"] {
         write_if_there(&format!("bridge/bridge-nf-call-{table}"), "0")?;
     }

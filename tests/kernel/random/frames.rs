@@ -22,12 +22,12 @@ impl World {
         if self.suppressing && dice.chance(30) {
             let (sender, target) = (1 + dice.below(8), 1 + dice.below(8));
             let what = if dice.chance(80) { "request" } else { "reply" };
-            let to = if dice.chance(70) {
+            let to = if !self.full && what == "request" || dice.chance(70) {
                 "all".to_owned()
             } else {
                 format!("h{target}")
             };
-            let sender_address = if dice.chance(90) {
+            let sender_address = if !self.full || dice.chance(90) {
                 format!("10.0.0.{sender}")
             } else {
                 "0.0.0.0".to_owned()

@@ -45,6 +45,9 @@ struct World {
     ports: u64,
     host: bool,
     second: u64,
+    /// The kernel is one with VLANs. Others are newer, and leave ARP probes and requests for one
+    /// station alone.
+    full: bool,
     /// VLANs are filtered, at least at times.
     filtering: bool,
     /// Groups are snooped.
@@ -74,6 +77,7 @@ impl World {
             ports: if second > 0 { ports.min(7) } else { ports },
             host,
             second,
+            full: vlans,
             filtering: vlans && dice.chance(70),
             snooping: dice.chance(25),
             suppressing: dice.chance(15),
