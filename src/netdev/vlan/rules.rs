@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use super::{Member, VidSet, Vids};
+use super::{Member, VidSet, Vids, Vlan};
 use crate::mcast::Scope;
 use crate::netdev::multicast::MulticastOption;
 use crate::netdev::ports::PORT_STATES;
 use crate::netdev::{Bridge, Errno, Network, Refusal};
 use crate::switch::plan::PortState;
-use crate::switch::{Key, NetdevId, PortNo};
+use crate::switch::{Key, NetdevId, PortNo, PortSet};
 use crate::time::Instant;
 use crate::wire::{MacAddr, TagType, Vid};
 
@@ -239,11 +239,8 @@ impl Network {
             VlanOption::DefaultPvid(Some(pvid)) => self.set_default_pvid(now, id, pvid)?,
             VlanOption::Stats(value) => bridge.vlans.stats = on_or_off(value)?,
             VlanOption::StatsPerPort(value) => {
-                let vlans = bridge.vlans.iter();
-                if vlans
-                    .into_iter()
-                    .any(|(_, vlan)| vlan.members != Default::default())
-                {
+                let has_ports = |(_, vlan): (Vid, &Vlan)| vlan.members != PortSet::EMPTY;
+                if bridge.vlans.iter().any(has_ports) {
                     return Err(Refusal::new(
                         Errno::Busy,
                         "who counts can change only while no port is in a VLAN: take the ports out of the bridge first",
@@ -254,6 +251,7 @@ impl Network {
         }
         self.number_vlans(id);
         self.vlans_changed(id);
+        self.follow_members(now, id);
         self.touch();
         Ok(())
     }
