@@ -177,6 +177,10 @@ pub fn originate(
         return walk.lose(netdev, DropReason::Runt);
     };
     walk.header = header;
+    if header.destination.reserved().is_some() {
+        // A BPDU (br_send_bpdu).
+        walk.priority = TC_PRIO_CONTROL;
+    }
     let sender = &plan.netdevs[netdev.index()];
     if !sender.up {
         return walk.lose(netdev, DropReason::NetdevDown);
@@ -184,6 +188,9 @@ pub fn originate(
     walk.transmit(netdev, sender, Transit::new(walk.header.kind));
     walk.drain();
 }
+
+/// The priority of protocols that keep the network together.
+const TC_PRIO_CONTROL: u32 = 7;
 
 /// The fields of a header that the path looks at, read once.
 #[derive(Clone, Copy, Debug)]
@@ -654,15 +661,15 @@ impl<'a> Walk<'a> {
     /// Sends a frame that the path itself made out of a netdev.
     pub(super) fn send(&mut self, netdev: NetdevId, octets: &[u8], tag: Option<Tag>) {
         let transit = self.generate(octets, tag);
-        let header = self.header;
-        self.header = self.header_of(&transit);
+        let saved = (self.header, self.priority);
+        (self.header, self.priority) = (self.header_of(&transit), 0);
         let sender = &self.plan.netdevs[netdev.index()];
         if sender.up {
             self.transmit(netdev, sender, transit);
         } else {
             self.lose(netdev, DropReason::NetdevDown);
         }
-        self.header = header;
+        (self.header, self.priority) = saved;
     }
 
     /// Hands a frame that the path itself made to the stack of a netdev (`netif_rx`).

@@ -5,7 +5,7 @@ use super::*;
 use crate::control::Control;
 use crate::iproute::command::Command;
 use crate::iproute::script::Script;
-use crate::switch::{Copy, Counters, Egress, NetdevCounters, Verdict, forward};
+use crate::switch::{Copy, Counters, Egress, NetdevCounters, Verdict, forward, originate};
 use crate::time::Instant;
 
 /// A network made by a script, and frames into it.
@@ -340,6 +340,24 @@ fn priorities_go_through_a_bridge_and_not_through_a_veth_pair() {
             ("br0", "77", "p1 Host 8100:10, p2 Host 8100:20"),
         ],
     );
+}
+
+#[test]
+fn bpdus_have_the_priority_of_control() {
+    let mut lab = Lab::new(
+        "ip tuntap add p1 mode tap
+         ip link set p1 up
+         ip link add link p1 name t10 up type vlan id 10 egress-qos-map 7:6",
+    );
+    let own = crate::netdev::NamespaceId::OWN;
+    let id = lab.control.network().find(own, "t10").expect("a netdev");
+    let plan = lab.control.plan();
+    let mut octets = frame("all");
+    octets[..6].copy_from_slice(&[0x01, 0x80, 0xc2, 0, 0, 0]);
+    originate(&plan, NOW, id, &octets, &mut lab.counters, &mut lab.egress);
+    let (_, copies) = lab.egress.queues().next().expect("it left");
+    let sent = lab.egress.pieces(copies[0].edit, &octets).concat();
+    assert_eq!(sent[12..16], [0x81, 0x00, 0xc0, 10]);
 }
 
 #[test]
