@@ -319,6 +319,7 @@ impl Network {
         let list = self.own_list(id, mac);
         if !list.contains(&mac) {
             list.push(mac);
+            self.set_rx_mode(id);
         } else if exclusive {
             return Err(Refusal::new(
                 Errno::Exists,
@@ -349,6 +350,7 @@ impl Network {
             ));
         };
         list.remove(at);
+        self.set_rx_mode(id);
         Ok(())
     }
 

@@ -537,6 +537,7 @@ impl Network {
             }
             _ => self.check_port(now, id),
         }
+        self.set_rx_mode(id);
         self.uppers_switched(now, id, up);
         self.touch();
     }

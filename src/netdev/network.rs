@@ -124,6 +124,9 @@ pub struct Netdev {
     /// How many want it promiscuous: the command, the bridge it is a port of, VLAN devices on it. See
     /// [`Network::promiscuity`] for one more.
     pub promiscuity: u32,
+    /// It is promiscuous because it cannot filter by the unicast addresses of its list
+    /// (`uc_promisc`); looked at only while it is up.
+    pub(super) uc_promisc: bool,
     /// `allmulticast on` was asked for by a command.
     pub allmulticast: bool,
     /// How many want all multicast.
@@ -493,6 +496,7 @@ impl Network {
             opened: false,
             promisc: false,
             promiscuity: 0,
+            uc_promisc: false,
             allmulticast: false,
             allmulti: 0,
             multicast: !loopback && !dummy,

@@ -10,7 +10,8 @@
 //! Bounds: 4,095 devices and tag type on one lower; chains of eight netdevs ([`MAX_NEST`]).
 //!
 //! Deviations: GVRP and MVRP are shown and join their group address, but nothing is registered with
-//! anybody. Carrier acts at once, as everywhere in this model.
+//! anybody. Carrier acts at once, as everywhere in this model. `tso_max_size`, which `ip -d` shows, stays
+//! the lower's from when the device was made; the kernel looks again when features change.
 
 use std::collections::HashMap;
 
@@ -359,6 +360,7 @@ impl Network {
         if up {
             self.inherit_address(now, id, lower);
         }
+        self.set_rx_mode(lower);
         if !up && !bound {
             self.set_vlan_carrier(now, id, false);
         } else if !bound && self.carrier(lower) {
@@ -494,6 +496,7 @@ impl Network {
                 self.inherit_address(now, upper, id);
             }
         }
+        self.set_rx_mode(id);
     }
 
     /// `vlan_dev_inherit_address`.
@@ -536,14 +539,29 @@ impl Network {
         uppers.filter(|upper| self.netdev(*upper).up)
     }
 
-    /// Returns how many want a netdev promiscuous, itself included when it has unicast addresses in its
-    /// list and cannot filter by them; only VLAN devices can (`__dev_set_rx_mode`).
+    /// A netdev's list of unicast addresses changed, or it came up. Those that cannot filter by it are
+    /// promiscuous while it is not empty; VLAN devices can, because they tell their lower. One that is
+    /// down is left as it is (`__dev_set_rx_mode`).
+    pub(super) fn set_rx_mode(&mut self, id: NetdevId) {
+        if !self.netdev(id).up {
+            return;
+        }
+        if let Some(lower) = self.vlan_device(id).map(|vlan| vlan.lower) {
+            return self.set_rx_mode(lower);
+        }
+        let wanted = !self.unicast_list(id).is_empty();
+        let netdev = self.netdev_mut(id);
+        if netdev.uc_promisc != wanted {
+            netdev.uc_promisc = wanted;
+            self.touch();
+        }
+    }
+
+    /// Returns how many want a netdev promiscuous, itself included.
     #[must_use]
     pub fn promiscuity(&self, id: NetdevId) -> u32 {
         let netdev = self.netdev(id);
-        let filters = matches!(netdev.kind, Kind::Vlan(_));
-        let by_list = netdev.up && !filters && !self.unicast_list(id).is_empty();
-        netdev.promiscuity + u32::from(by_list)
+        netdev.promiscuity + u32::from(netdev.uc_promisc)
     }
 
     /// One more, or one less, wants a netdev promiscuous; the first and the last tell the lower of a VLAN
