@@ -4,6 +4,7 @@
 //! A bridge of four ports; sources and destinations are random, so every frame refreshes one station
 //! and looks another up. Then the same with VLAN filtering off and on (`forward/vlan`): the same
 //! frames, tagged or not, to ports that take them as they are or the other way (a push, a pop). Then
+//! frames to groups, with multicast snooping off and on (`forward/groups`). Then
 //! the captures of `fixtures/`, each replayed into one port.
 //! Unit: frames. Sizes are without FCS: 60 here is 64 on a wire.
 
@@ -145,6 +146,46 @@ fn vlans(c: &mut Criterion) {
     group.finish();
 }
 
+/// Frames to groups: flooded by a bridge that does not snoop, to one member by one that does, and to two
+/// hosts with copies of their own.
+fn groups(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward/groups");
+    for groups in [1, 200] {
+        let traffic = Traffic::to_groups(64 * 1024, 60, groups);
+        let frames: Vec<&[u8]> = traffic.iter().collect();
+        for (name, by_host) in [
+            ("flood", None),
+            ("member", Some(false)),
+            ("hosts", Some(true)),
+        ] {
+            let mut plan = common::bridge(PORTS);
+            if let Some(by_host) = by_host {
+                common::snoop(&mut plan, groups, by_host);
+            }
+            let (mut counters, mut egress) = (Counters::default(), Egress::default());
+            group.throughput(Throughput::Elements(frames.len() as u64));
+            group.bench_function(format!("{name}/{groups}"), |b| {
+                b.iter(|| run(&plan, &frames, &mut counters, &mut egress));
+            });
+        }
+    }
+    // Unicast does not care.
+    for (name, snoops) in [("unicast/off", false), ("unicast/on", true)] {
+        let mut plan = learned(64);
+        if snoops {
+            common::snoop(&mut plan, 200, false);
+        }
+        let traffic = traffic("hit", 64, 60);
+        let frames: Vec<&[u8]> = traffic.iter().collect();
+        let (mut counters, mut egress) = (Counters::default(), Egress::default());
+        group.throughput(Throughput::Elements(frames.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| run(&plan, &frames, &mut counters, &mut egress));
+        });
+    }
+    group.finish();
+}
+
 fn captures(c: &mut Criterion) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
     let mut group = c.benchmark_group("forward/capture");
@@ -180,5 +221,5 @@ fn capture(path: &Path) -> Vec<Vec<u8>> {
     frames
 }
 
-criterion_group!(benches, synthetic, vlans, captures);
+criterion_group!(benches, synthetic, vlans, groups, captures);
 criterion_main!(benches);

@@ -135,6 +135,28 @@ fn no_allocation_for_tags() {
     }
 }
 
+/// Members of groups get their copies without any, too, with destinations of their own or not.
+#[test]
+fn no_allocation_per_frame_to_a_group() {
+    for by_host in [false, true] {
+        let mut plan = common::bridge(4);
+        common::snoop(&mut plan, 8, by_host);
+        let traffic = Traffic::to_groups(4096, 60, 16);
+        let frames: Vec<&[u8]> = traffic.iter().collect();
+        let (mut counters, mut egress) = (Counters::default(), Egress::default());
+        let mut pass = || {
+            for batch in frames.chunks(64) {
+                let (now, ingress) = (Instant::from_secs(1), AttachmentId(1));
+                forward(&plan, now, ingress, batch, &mut counters, &mut egress);
+            }
+        };
+        pass();
+        let info = allocation_counter::measure(pass);
+        assert_eq!(info.count_total, 0, "{info:?} in {} frames", frames.len());
+        assert!(counters.attachments[2].frames_out > 0, "members get some");
+    }
+}
+
 /// The measurement sees what it should.
 #[test]
 fn an_allocation_is_seen() {

@@ -2,9 +2,14 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use etherparse::{IpNumber, Ipv4Header};
+use tapswitch::switch::mdb::{
+    Context, Family, Group, GroupKey, Mdb, MemberCopy, Members, PlanMulticast,
+};
 use tapswitch::switch::plan::{FloodSets, PortState};
 use tapswitch::switch::{
     AttachmentId, Fdb, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
@@ -80,6 +85,35 @@ impl Traffic {
         }
     }
 
+    /// Datagrams to groups 239.1.0.0 and up, `groups` of them, in turn, from station 0. Checksums are right.
+    pub fn to_groups(frames: usize, len: usize, groups: u8) -> Self {
+        let group = |n: usize| {
+            Ipv4Addr::new(
+                239,
+                1,
+                0,
+                u8::try_from(n % usize::from(groups)).unwrap_or(0),
+            )
+        };
+        let mut traffic = Self::between(frames, len, 0x0800, |n| {
+            (MacAddr::of_ipv4_group(group(n)), station(0))
+        });
+        for (n, frame) in traffic.octets.chunks_exact_mut(len).enumerate() {
+            let total = u16::try_from(len - 14).unwrap_or(u16::MAX);
+            let mut header = Ipv4Header::new(
+                total - 20,
+                8,
+                IpNumber::UDP,
+                [10, 0, 0, 9],
+                group(n).octets(),
+            )
+            .expect("a frame has room");
+            header.header_checksum = header.calc_header_checksum();
+            frame[14..34].copy_from_slice(&header.to_bytes());
+        }
+        traffic
+    }
+
     pub fn len(&self) -> usize {
         self.octets.len() / self.len
     }
@@ -110,6 +144,39 @@ pub fn filter(plan: &mut Plan, vid: Vid, tagged: impl Fn(u16) -> bool) {
         None,
         [(vid, vlan)],
     )));
+}
+
+/// Switches multicast snooping on: with a querier since ever, and port 2 a member of all of
+/// [`Traffic::to_groups`]; `by_host`: two hosts behind it, each of which gets its own copies.
+pub fn snoop(plan: &mut Plan, groups: u8, by_host: bool) {
+    let (table, context) = (Arc::new(Mdb::default()), Arc::new(Context::default()));
+    context.set_own_querier(Family::V4, true);
+    let port = PortNo::new(2).expect("a bench has few ports");
+    for n in 0..groups {
+        let copy = |host| MemberCopy {
+            port,
+            to: Some(station(host)),
+            oldest: host == 1,
+        };
+        let members = match by_host {
+            true => Members {
+                copies: vec![copy(1), copy(2)],
+                ..Members::default()
+            },
+            false => Members {
+                ports: [port].into_iter().collect(),
+                ..Members::default()
+            },
+        };
+        let group = Group::any_source(Ipv4Addr::new(239, 1, 0, n).into());
+        table.set(GroupKey { vid: 0, group }, Some(members));
+    }
+    plan.bridges[0].multicast = Some(PlanMulticast {
+        groups: table,
+        limit: 4096,
+        context,
+        vlans: None,
+    });
 }
 
 /// A bridge of wires: attachment 0 is the bridge's stack, attachment n the wire of port n.

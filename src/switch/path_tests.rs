@@ -1102,3 +1102,6 @@ fn random_frames_keep_the_invariants() {
 
 #[path = "path_tests_vlan.rs"]
 mod vlan;
+
+#[path = "path_tests_multicast.rs"]
+mod multicast;
