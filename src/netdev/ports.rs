@@ -222,6 +222,7 @@ impl Network {
                     }
                 }
                 stp::Output::Hold(_) => self.touch(),
+                stp::Output::Event(..) => {}
                 stp::Output::Transmit(number, bpdu) => self.send_bpdu(id, number, &bpdu),
             }
         }

@@ -6,6 +6,8 @@
 //!
 //! [`classic`] is the spanning tree of IEEE 802.1D-1998 clause 8 as the Linux kernel runs it
 //! (`stp_state 1`); read that clause first, then [`vector`], which is how pieces of information compare.
+//! [`rstp`] is RSTP of 802.1D-2004 clause 17, which Linux has no words for. Both speak with the rest in the
+//! same words, [`Output`], [`Ignored`] and [`Refused`].
 //! Clause numbers in this folder are those of 802.1D-1998 unless said. Times are `Duration`s and
 //! `Instant`s; only `wire` knows 1/256 s, only the command language centiseconds.
 //!
@@ -46,9 +48,13 @@
 //! does not disturb ports that forward.
 
 pub mod classic;
+pub mod cost;
+pub mod rstp;
+mod seam;
 pub mod vector;
 
-pub use classic::{Bridge, BridgeInfo, Configured, Ignored, Output, PortInfo, Refused, Xstats};
+pub use classic::{Bridge, BridgeInfo, Configured, PortInfo, Xstats};
+pub use seam::{Event, Ignored, Inconsistent, Output, Refused};
 pub use vector::{RootPath, Vector};
 
 #[cfg(test)]

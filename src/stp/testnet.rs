@@ -129,7 +129,7 @@ impl Net {
                         Output::SetState(no, state) => {
                             self.states.push((self.now, (index, no.get()), state));
                         }
-                        Output::Flush(_) | Output::Hold(_) => {}
+                        Output::Flush(_) | Output::Hold(_) | Output::Event(..) => {}
                     }
                 }
             }

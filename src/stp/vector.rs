@@ -46,6 +46,13 @@ impl Vector {
         self <= stored || (same_sender && self.bridge != own)
     }
 
+    /// Whether both come from the same port of the same bridge (802.1D-2004 17.6). Addresses and port
+    /// numbers count, not priorities: whoever changes those is believed at once.
+    #[must_use]
+    pub fn same_sender(&self, other: &Self) -> bool {
+        self.bridge.address == other.bridge.address && self.port.number() == other.port.number()
+    }
+
     /// Returns the way to the root by a port of ours with this identifier and path cost.
     #[must_use]
     pub const fn through(&self, receiver: PortId, path_cost: u32) -> RootPath {
@@ -125,6 +132,16 @@ mod tests {
         );
         assert!(!vector(2, 11, 5, 0x8001).supersedes(&stored, id(7)));
         assert!(!vector(3, 10, 5, 0x8001).supersedes(&stored, id(7)));
+    }
+
+    #[test]
+    fn priorities_do_not_make_another_sender() {
+        let stored = vector(2, 10, 5, 0x8001);
+        let mut again = vector(3, 99, 5, 0x1001);
+        again.bridge.priority = 0;
+        assert!(again.same_sender(&stored));
+        assert!(!vector(2, 10, 5, 0x8002).same_sender(&stored));
+        assert!(!vector(2, 10, 6, 0x8001).same_sender(&stored));
     }
 
     #[test]

@@ -465,6 +465,14 @@ fn ticks(time: Duration) -> u16 {
     u16::try_from(time.as_nanos() / BPDU_TICK.as_nanos()).unwrap_or(u16::MAX)
 }
 
+impl PortId {
+    /// Returns the port's number as 802.1D-2004 9.2.7 divides the identifier: the lower 12 bits.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0 & 0x0fff
+    }
+}
+
 impl fmt::Display for BridgeId {
     /// Prints `8000.2:0:0:0:0:b0`, as iproute2 does (`br_dump_bridge_id`).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

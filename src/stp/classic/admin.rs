@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::super::seam::Refused;
 use super::{Bridge, Output, Port, PortState, Times, Vector, Xstats, after};
 use crate::switch::PortNo;
 use crate::time::{Duration, Instant};
@@ -14,41 +15,6 @@ const DEFAULT_PORT_PRIORITY: u8 = 32;
 const PORT_BITS: u32 = 10;
 const MAX_PORT_PRIORITY: u32 = u16::MAX as u32 >> PORT_BITS;
 const FORWARD_DELAY: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
-
-/// Why a parameter cannot be set; nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Outside its range (`ERANGE`).
-    #[error("{what} {value:?} is outside {min:?} to {max:?}")]
-    Time {
-        /// Which time.
-        what: &'static str,
-        /// What was asked for.
-        value: Duration,
-        /// The smallest that is allowed.
-        min: Duration,
-        /// The largest that is allowed.
-        max: Duration,
-    },
-    /// Outside its range (`ERANGE`).
-    #[error("{what} {value} is outside {min} to {max}")]
-    Number {
-        /// Which number.
-        what: &'static str,
-        /// What was asked for.
-        value: u32,
-        /// The smallest that is allowed.
-        min: u32,
-        /// The largest that is allowed.
-        max: u32,
-    },
-    /// The state of a port is the spanning tree's to choose while that is on (`EBUSY`).
-    #[error("the spanning tree is on and chooses the states of ports")]
-    Busy,
-    /// The bridge has no such port (`EINVAL`).
-    #[error("the bridge has no port {}", .0.get())]
-    NoPort(PortNo),
-}
 
 impl Bridge {
     /// Makes the machine of a new bridge: down, spanning tree off, without ports, priority 32768, and

@@ -12,53 +12,14 @@ use std::collections::VecDeque;
 use crate::switch::PortNo;
 use crate::switch::plan::PortState;
 use crate::time::{Duration, Instant};
-use crate::wire::{BPDU_TICK, Bpdu, BpduError, BridgeId, Config, MacAddr, Pdu, PortId};
+use crate::wire::{BPDU_TICK, Bpdu, BridgeId, Config, MacAddr, Pdu, PortId};
 
+use super::seam::{Ignored, Output};
 use super::vector::{RootPath, Vector};
-pub use admin::Refused;
 pub use show::{BridgeInfo, Configured, PortInfo, Xstats};
 
 /// At most one Configuration BPDU per port in this time (8.10.2).
 const HOLD_TIME: Duration = Duration::from_secs(1);
-
-/// What follows from a call; to be done in the order of the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// The port is in this state now.
-    SetState(PortNo, PortState),
-    /// The port was disabled: forget what was learned by it.
-    Flush(PortNo),
-    /// Learned entries live this long from now on (`hold_time`).
-    Hold(Duration),
-    /// Send this by the port.
-    Transmit(PortNo, Bpdu),
-}
-
-/// Why a frame that was offered to [`Bridge::receive`] had no effect on the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Ignored {
-    /// It is not a BPDU of the kind that Linux understands.
-    #[error("not a BPDU for this bridge: {0}")]
-    Malformed(#[from] BpduError),
-    /// There is no such port.
-    #[error("the bridge has no port {}", .0.get())]
-    NoPort(PortNo),
-    /// `stp_state 0`.
-    #[error("spanning tree is off")]
-    Off,
-    /// The bridge is down.
-    #[error("the bridge is down")]
-    Down,
-    /// The port is disabled.
-    #[error("the port is disabled")]
-    PortDisabled,
-    /// It was sent to another address than the bridge's `group_address`.
-    #[error("sent to {0}, which is not the bridge's group address")]
-    Destination(MacAddr),
-    /// `guard on`: it has disabled the port, until the link comes up again.
-    #[error("the port is guarded; it is disabled now")]
-    Guarded,
-}
 
 /// The three times that the root dictates to its tree (8.5.3.4–8.5.3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
