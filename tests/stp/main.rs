@@ -1,0 +1,6 @@
+//! Spanning trees of many bridges in virtual time.
+
+mod convergence;
+mod guards;
+mod net;
+mod protocol;
