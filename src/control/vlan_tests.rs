@@ -7,7 +7,7 @@ use super::*;
 use crate::iproute::command::Command;
 use crate::iproute::script::Script;
 use crate::switch::{Egress, forward};
-use crate::wire::MacAddr;
+use crate::wire::{MacAddr, Vid};
 
 /// `h1` to `h3` are the far ends of the ports `p1` to `p3` of `br0`.
 const THREE_HOSTS: &str = "
@@ -315,4 +315,24 @@ fn a_providers_bridge_passes_what_is_its_customers() {
         [0x00, 0x0b, 0x0c, 0x0f]
     );
     assert_eq!(passing(&format!("{set} vlan_protocol 802.1Q")), [0x00]);
+}
+
+#[test]
+fn what_a_worker_learned_in_a_vlan_that_was_left_is_flushed_again() {
+    let mut lab = Lab::new("bridge vlan add dev p1 vid 10-11");
+    let old = lab.control.plan();
+    let before = lab.now;
+    lab.now = before + Duration::from_millis(5);
+    lab.all("bridge vlan del dev p1 vid 10");
+    let bridge = &old.bridges[0];
+    let number = crate::switch::PortNo::new(1).unwrap();
+    let keys = [10, 11].map(|vid| Key::new(S1.parse().unwrap(), Vid::new(vid)));
+    for key in keys {
+        bridge.fdb.view(before, bridge.hold).learn(key, number);
+    }
+    let due = lab.control.poll_timeout().unwrap();
+    assert_eq!(due, lab.now + crate::netdev::ports::PLAN_SETTLES);
+    lab.control.handle_timeout(due);
+    let there = keys.map(|key| bridge.fdb.get(key).is_some());
+    assert_eq!(there, [false, true], "VLAN 11 was not left");
 }
