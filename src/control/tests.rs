@@ -394,7 +394,7 @@ fn a_plan_goes_out_once_and_only_for_what_the_fast_path_reads() {
     let mut lab = Lab::three_hosts();
     assert!(matches!(lab.control.poll_output(), Some(Output::Plan(_))));
     assert!(lab.control.poll_output().is_none());
-    lab.all("ip addr add 10.0.0.1/24 dev br0");
+    lab.all("ip link set br0 alias lan");
     lab.run("ip link set p1 mtu 7");
     lab.run("ip link set nope up");
     lab.run("ip link show");

@@ -132,16 +132,14 @@ impl Network {
         if options.mcast_router.is_some() || options.mcast_max_groups.is_some() {
             self.sync_multicast_vlans(now, bridge);
         }
-        let done = vids.iter().try_for_each(|vid| {
+        vids.iter().try_for_each(|vid| {
             check(
                 self,
                 vid,
                 "bridge: Vlan in range doesn't exist, can't process options",
             )?;
             self.set_options(now, id, (bridge, port), vid, options)
-        });
-        self.vlans_changed(bridge);
-        done
+        })
     }
 
     /// `br_vlan_process_one_opts`, in the kernel's order.
@@ -202,9 +200,13 @@ impl Network {
     ) {
         let bridge = self.bridge_mut(id);
         if let Some(vlan) = bridge.and_then(|it| it.vlans.by_vid.get_mut(&vid)) {
-            let mut member = vlan.member(port);
+            let before = vlan.member(port);
+            let mut member = before;
             edit(&mut member);
-            vlan.set_member(port, member);
+            if member != before {
+                vlan.set_member(port, member);
+                self.vlans_changed(id);
+            }
         }
     }
 
