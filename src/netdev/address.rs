@@ -116,8 +116,7 @@ impl Network {
     /// `EEXIST`; `EINVAL` for another scope in the same subnet; `EINVAL` or `EADDRNOTAVAIL` for IPv6
     /// addresses that no netdev can have.
     pub fn add_address(&mut self, id: NetdevId, mut address: Address) -> Result<(), Refusal> {
-        // A bridge that answers for its stations leaves its own addresses to its stack.
-        self.touch();
+        self.addresses_change();
         let list = &mut self.netdev_mut(id).addresses;
         match address.ip {
             // The kernel takes 0.0.0.0 and forgets it.
@@ -213,7 +212,7 @@ impl Network {
             let note = format!("{} has no address {}{prefix}", netdev.name, which.ip);
             return Err(Refusal::new(Errno::AddressNotAvailable, note).extack(message));
         };
-        self.touch();
+        self.addresses_change();
         let list = &mut self.netdev_mut(id).addresses;
         let gone = list.remove(at);
         if !gone.secondary {

@@ -177,6 +177,20 @@ impl Network {
         }
     }
 
+    /// A netdev's addresses are about to change. The fast path reads them only where a bridge answers
+    /// for its stations, because it leaves its own addresses to its stack.
+    pub(super) fn addresses_change(&mut self) {
+        let asks = |flags: PortFlags| {
+            let suppress = flags.neigh_suppress || flags.neigh_vlan_suppress;
+            suppress || flags.proxy_arp || flags.proxy_arp_wifi
+        };
+        let bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
+        let mut ports = bridges.filter_map(Netdev::bridge).flat_map(|it| &it.ports);
+        if ports.any(|port| asks(port.flags)) {
+            self.touch();
+        }
+    }
+
     /// Compiles what a bridge needs to answer for its stations; `None` if no port asks for it.
     pub(super) fn compile_neighbours(
         &self,
