@@ -24,7 +24,8 @@
 //! attachment ─▶ enter ─▶ receive ─▶ bridge: screen, state, learn, select ─▶ transmit ─▶ attachment
 //!               too long   tag too      bad source, reserved address,        port too small,
 //!               for the    short        port state, locked, same port,       peer down
-//!               MTU                     isolated, nobody to flood to
+//!               MTU                     isolated, nobody to flood to,
+//!                                       malformed and to a group
 //! ```
 //!
 //! [`switch::path`] is the whole way between netdevs, [`switch::vlan`] through VLAN devices,
@@ -38,6 +39,7 @@
 //! |---|---|---|---|
 //! | [`Plan`](switch::Plan) | control, replaced whole | workers | loaded once per turn |
 //! | [`Fdb`](switch::Fdb) | workers and control | both | atomics; new entries and moves under one lock; answers with values |
+//! | [`Mdb`](switch::Mdb) and its contexts | control | workers | a `DashMap` of immutable members; atomics beside it |
 //! | [`Counters`](switch::Counters) | one worker each | whoever shows them | plain integers, summed on show |
 //!
 //! [`control::Control`] owns what is slow and stateful (configuration, spanning tree, ageing) and is
@@ -53,6 +55,8 @@
 //! | entries per bridge, of any sort | 16,777,216 |
 //! | memory of a table | 38 to 76 octets an entry: 40 MB for a million stations |
 //! | ports per bridge | 1,023, as in Linux |
+//! | multicast groups per bridge, sources counted | `mcast_hash_max`, 4,096; one more switches snooping off, as in Linux |
+//! | sources of a group behind a port; hosts of one with `mcast_to_unicast`; hosts known with `fastleave` | 32; 512; 512 per port |
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
 //! | frames per turn and attachment | 64 |

@@ -515,6 +515,7 @@ const fn refused(error: JoinError, single: bool) -> MdbRefused {
     match error {
         JoinError::TooManyGroups => MdbRefused::TooManyGroups(single),
         JoinError::PortLimit(max, vlan) => MdbRefused::PortLimit(max, vlan),
-        JoinError::Duplicate => MdbRefused::Duplicate,
+        // Commands add no hosts, so the port is a member already.
+        JoinError::Duplicate | JoinError::TooManyHosts => MdbRefused::Duplicate,
     }
 }

@@ -18,6 +18,8 @@ use crate::wire::MacAddr;
 
 /// Sources of one group behind one port (`PG_SRC_ENT_LIMIT`).
 pub const MAX_SOURCES: usize = 32;
+/// Hosts of one group behind a port with `mcast_to_unicast`. The kernel has no bound.
+pub const MAX_HOSTS: usize = 512;
 /// Who made an entry: the kernel (`RTPROT_KERNEL`).
 pub const PROTOCOL_KERNEL: u8 = 2;
 /// Who made an entry: a user (`RTPROT_STATIC`).
@@ -220,6 +222,8 @@ pub(super) enum JoinError {
     PortLimit(u32, bool),
     /// The port is a member of this (S, G) already.
     Duplicate,
+    /// [`MAX_HOSTS`] hosts behind the port are members of the group.
+    TooManyHosts,
 }
 
 /// Who joins a group.
@@ -311,6 +315,11 @@ impl Snooping {
         protocol: u8,
     ) -> Result<PgId, JoinError> {
         self.check_group_limits(port, key.vid)?;
+        let entry = self.groups.get(key);
+        let of_port = entry.map(|it| it.ports.iter().filter(|pg| pg.port == port).count());
+        if of_port.is_some_and(|hosts| hosts >= MAX_HOSTS) {
+            return Err(JoinError::TooManyHosts);
+        }
         if !key.group.is_star() && self.groups.of_port(key, port).is_some() {
             return Err(JoinError::Duplicate);
         }

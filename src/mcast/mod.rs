@@ -22,11 +22,13 @@
 //! | `timers` | the queue of all of the above | `timer_list` |
 //!
 //! Bounds: `mcast_hash_max` groups (4,096 by default; one more switches snooping off, as in the kernel);
-//! 32 sources of a group behind a port; 512 hosts tracked per port. Work per frame is bounded by its
+//! 32 sources of a group behind a port; 512 hosts tracked per port, and 512 of a group behind a port with
+//! `mcast_to_unicast`. Work per frame is bounded by its
 //! records and sources times the ports of a group.
 //!
 //! # Deviations
 //! - Timers are exact. The kernel's are late by up to an eighth of their length.
+//! - The kernel takes any number of hosts behind a port with `mcast_to_unicast`.
 //! - Where the kernel orders ports by their addresses in memory, this orders them by number.
 //! - The bridge's own stack is a host like any other and not part of this: it does not hear the
 //!   bridge's queries, and does not join the group of all snoopers (224.0.0.106) by itself.
@@ -81,7 +83,7 @@ use crate::wire::{MacAddr, igmp, mld};
 pub use admin::{DEFAULT_HASH_MAX, InvalidValue};
 pub use config::{GroupSpec, MdbRefused, SpecFault};
 pub use context::{PortRouter, Settings};
-pub use groups::{FilterMode, MAX_SOURCES, PROTOCOL_KERNEL, PROTOCOL_STATIC};
+pub use groups::{FilterMode, MAX_HOSTS, MAX_SOURCES, PROTOCOL_KERNEL, PROTOCOL_STATIC};
 pub use show::{GroupInfo, QuerierInfo, RouterInfo};
 
 use context::{Context, PortContext, PortVlan, VlanContext};

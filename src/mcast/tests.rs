@@ -602,6 +602,18 @@ proptest! {
 }
 
 #[test]
+fn members_by_host_are_bounded() {
+    let mut machine = bridge(1);
+    machine.set_port_flags(port(1), false, true);
+    for n in 0..1_000 {
+        let (at, mac) = (Instant::ZERO, MacAddr::from_u64(0x0200_0000_0000 + n));
+        machine.handle(at, Some(port(1)), 0, mac, igmp::ETHER_TYPE_IPV4, &join(G));
+    }
+    let members = machine.mdb().lookup(star(G)).unwrap();
+    assert_eq!(members.copies.len(), MAX_HOSTS);
+}
+
+#[test]
 fn members_by_host_have_copies_of_their_own() {
     let mut machine = bridge(2);
     machine.set_port_flags(port(1), false, true);
