@@ -53,7 +53,7 @@
 //! |---|---|
 //! | learned stations per bridge | 1,048,576, or `fdb_max_learned`; then frames are flooded and the refusal is counted |
 //! | entries per bridge, of any sort | 16,777,216 |
-//! | memory of a table | 38 to 76 octets an entry: 40 MB for a million stations |
+//! | memory of a table | 38 to 76 octets an entry: 40 MB for a million stations, 80 MB at the bound of learned ones; half as much again while it doubles |
 //! | ports per bridge | 1,023, as in Linux |
 //! | multicast groups per bridge, sources counted | `mcast_hash_max`, 4,096; one more switches snooping off, as in Linux |
 //! | sources of a group behind a port; hosts of one with `mcast_to_unicast`; hosts known with `fastleave` | 32; 512; 512 per port |
