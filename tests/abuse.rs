@@ -184,7 +184,8 @@ fn a_guarded_port_keeps_the_flood_out() {
     bench.talk();
     let mut astray = 0;
     let memory = allocation_counter::measure(|| astray = bench.flood());
-    assert_eq!((astray, bench.learned()), (0, STATIONS as usize + 8));
+    let stations = usize::try_from(STATIONS).unwrap();
+    assert_eq!((astray, bench.learned()), (0, stations + 8));
     let attacker = &bench.counters.attachments[bench.wire("p1").index()];
     let dropped = attacker.dropped[DropReason::PortSecurity as usize];
     let p1 = bench.control.network().attachments()[bench.wire("p1").index()].netdev;
