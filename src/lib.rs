@@ -55,6 +55,10 @@
 //! | entries per bridge, of any sort | 16,777,216 |
 //! | memory of a table | 38 to 76 octets an entry: 40 MB for a million stations, 80 MB at the bound of learned ones; half as much again while it doubles |
 //! | ports per bridge | 1,023, as in Linux |
+//! | secure addresses of a port, and stations with a VLAN of their own | 4,096 each |
+//! | bindings of IP address, station and port, per bridge | 16,384; then leases are not noted |
+//! | DHCP requests per bridge that wait for an answer | 4,096 |
+//! | neighbours per netdev | 65,536 |
 //! | multicast groups per bridge, sources counted | `mcast_hash_max`, 4,096; one more switches snooping off, as in Linux |
 //! | sources of a group behind a port; hosts of one with `mcast_to_unicast`; hosts known with `fastleave` | 32; 512; 512 per port |
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
