@@ -32,6 +32,7 @@ pub mod guard;
 pub mod link;
 pub mod multicast;
 pub mod neigh;
+pub mod nesting;
 pub mod network;
 pub mod ports;
 pub mod refusal;

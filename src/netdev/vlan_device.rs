@@ -7,13 +7,11 @@
 //! `change_mtu`). Read `net/8021q/vlan.c` (`vlan_device_event`) for the events, `vlan_netlink.c` for
 //! making and changing devices, `vlan_dev.c` for opening and closing them.
 //!
-//! Bounds: 4,095 devices and tag type on one lower; chains of eight netdevs ([`MAX_NEST`]).
+//! Bounds: 4,095 devices and tag type on one lower; chains of eight netdevs ([`MAX_NEST`](super::nesting::MAX_NEST)).
 //!
 //! Deviations: GVRP and MVRP are shown and join their group address, but nothing is registered with
 //! anybody. Carrier acts at once, as everywhere in this model. `tso_max_size`, which `ip -d` shows, stays
 //! the lower's from when the device was made; the kernel looks again when features change.
-
-use std::collections::HashMap;
 
 use super::link::{MtuRange, NewLink};
 use super::network::Mark;
@@ -21,9 +19,6 @@ use super::{Errno, Kind, Network, OperState, Refusal};
 use crate::switch::NetdevId;
 use crate::time::Instant;
 use crate::wire::{MacAddr, TagType, Vid};
-
-/// Netdevs that may stand on each other: ports below bridges, lowers below VLAN devices (`MAX_NEST_DEV`).
-pub const MAX_NEST: u32 = 8;
 
 /// 01:80:c2:00:00:21, where GVRP and MVRP speak: a netdev listens to it while it has VLAN devices
 /// (`vlan_gvrp_init_applicant`).
@@ -245,9 +240,9 @@ impl Network {
         self.change_mtu(id, mtu);
         let netdev = self.netdev_mut(id);
         (netdev.multicast, netdev.arp) = (multicast, arp);
-        if self.nesting().below(lower) + 1 > MAX_NEST {
+        if let Err(refusal) = self.check_height(lower) {
             self.forget_since(&mark);
-            return Err(too_many_levels());
+            return Err(refusal);
         }
         self.stand_on(now, id, lower);
         Ok(id)
@@ -601,29 +596,6 @@ impl Network {
             }
         }
     }
-
-    /// Whether a netdev may become a port of a bridge as far as what stands on what is concerned
-    /// (`__netdev_upper_dev_link`).
-    pub(super) fn check_nesting(&self, port: NetdevId, bridge: NetdevId) -> Result<(), Refusal> {
-        let mut nesting = self.nesting();
-        if nesting.stands_on(port, bridge) {
-            let (port, bridge) = (&self.netdev(port).name, &self.netdev(bridge).name);
-            let note = format!("{port} stands on {bridge}, so it cannot be a port of it");
-            return Err(Refusal::new(Errno::Busy, note));
-        }
-        if nesting.below(port) + nesting.above(bridge) > MAX_NEST {
-            return Err(too_many_levels());
-        }
-        Ok(())
-    }
-
-    fn nesting(&self) -> Nesting<'_> {
-        Nesting {
-            network: self,
-            below: HashMap::new(),
-            above: HashMap::new(),
-        }
-    }
 }
 
 /// Largest TCP super-frame of a netdev that says nothing about it (`TSO_LEGACY_MAX_SIZE`).
@@ -631,11 +603,6 @@ const TSO_MAX_SIZE: u32 = 65_536;
 
 /// Largest TCP super-frame of netdevs that only exist in the kernel (`TSO_MAX_SIZE`).
 const VIRTUAL_TSO_MAX_SIZE: u32 = 524_280;
-
-fn too_many_levels() -> Refusal {
-    let note = format!("at most {MAX_NEST} netdevs stand on each other");
-    Refusal::new(Errno::TooManyLinks, note)
-}
 
 fn step(count: u32, more: bool) -> u32 {
     if more {
@@ -650,61 +617,5 @@ fn add_missing(list: &mut Vec<MacAddr>, more: impl IntoIterator<Item = MacAddr>)
         if !list.contains(&mac) {
             list.push(mac);
         }
-    }
-}
-
-/// Who stands on whom. Visits each netdev once, so it costs at most as much as there are netdevs.
-struct Nesting<'a> {
-    network: &'a Network,
-    below: HashMap<NetdevId, u32>,
-    above: HashMap<NetdevId, u32>,
-}
-
-impl Nesting<'_> {
-    fn lowers(&self, id: NetdevId) -> Vec<NetdevId> {
-        match &self.network.netdev(id).kind {
-            Kind::Vlan(vlan) => vec![vlan.lower],
-            Kind::Bridge(bridge) => bridge.ports.iter().map(|port| port.netdev).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The length of the longest chain down from a netdev, itself included (`lower_level`).
-    fn below(&mut self, id: NetdevId) -> u32 {
-        if let Some(known) = self.below.get(&id) {
-            return *known;
-        }
-        let lowers = self.lowers(id);
-        let level = 1 + lowers.iter().map(|id| self.below(*id)).max().unwrap_or(0);
-        self.below.insert(id, level);
-        level
-    }
-
-    /// The length of the longest chain up from a netdev, itself included (`upper_level`).
-    fn above(&mut self, id: NetdevId) -> u32 {
-        if let Some(known) = self.above.get(&id) {
-            return *known;
-        }
-        let netdev = self.network.netdev(id);
-        let uppers = netdev.uppers.iter().copied().chain(netdev.master());
-        let uppers: Vec<_> = uppers.collect();
-        let level = 1 + uppers.iter().map(|id| self.above(*id)).max().unwrap_or(0);
-        self.above.insert(id, level);
-        level
-    }
-
-    /// Whether one netdev stands on another, directly or not (`__netdev_has_upper_dev`).
-    fn stands_on(&mut self, upper: NetdevId, lower: NetdevId) -> bool {
-        let mut seen = std::collections::HashSet::new();
-        let mut left = self.lowers(upper);
-        while let Some(id) = left.pop() {
-            if id == lower {
-                return true;
-            }
-            if seen.insert(id) {
-                left.extend(self.lowers(id));
-            }
-        }
-        false
     }
 }
