@@ -6,7 +6,7 @@
 use super::*;
 use crate::iproute::command::Command;
 use crate::iproute::script::Script;
-use crate::switch::{Egress, forward};
+use crate::switch::{Egress, PacketType, forward};
 use crate::wire::{MacAddr, Vid};
 
 /// `h1` to `h3` are the far ends of the ports `p1` to `p3` of `br0`.
@@ -335,4 +335,42 @@ fn what_a_worker_learned_in_a_vlan_that_was_left_is_flushed_again() {
     lab.control.handle_timeout(due);
     let there = keys.map(|key| bridge.fdb.get(key).is_some());
     assert_eq!(there, [false, true], "VLAN 11 was not left");
+}
+
+/// The stack of a filtering bridge sees a tag of the other type as a VLAN that nobody has, also when
+/// the tag was aside as the frame came in.
+#[test]
+fn a_tag_of_the_other_type_makes_a_frame_somebody_elses() {
+    let mut lab = Lab::new("");
+    lab.all(
+        "ip link add br1 address 02:00:00:00:00:b1 type bridge mcast_snooping 0
+         ip link add x type veth peer name y
+         ip link set p1 nomaster
+         ip link set p1 master br1
+         ip link set x master br1 up
+         ip link set y master br0 up
+         ip link set br1 up",
+    );
+    let plan = lab.control.plan();
+    let network = lab.control.network();
+    let from = |name| network.find_attachment(name).unwrap();
+    let mut frame = [0; 64];
+    frame[..16].copy_from_slice(&[
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 1, 1, 0x88, 0xa8, 0, 10,
+    ]);
+    let (mut egress, mut counters) = (Egress::default(), Counters::default());
+    for host in ["h1", "h2"] {
+        counters.fit(&plan);
+        forward(
+            &plan,
+            lab.now,
+            from(host),
+            &[&frame],
+            &mut counters,
+            &mut egress,
+        );
+        let br0 = egress.queues().find(|(id, _)| *id == from("br0"));
+        let (_, copies) = br0.expect("a broadcast goes up");
+        assert_eq!(copies[0].kind, PacketType::OtherHost, "from {host}");
+    }
 }

@@ -257,9 +257,12 @@ fn classify<'a>(
             transit.tag = Some(tag.with_vid(vid));
             vid
         }
-        // A tag of the other type is payload.
-        _ => {
+        // A tag of the other type is payload, and the frame's EtherType its own.
+        other => {
             let vid = pvid.ok_or(DropReason::NoPvid)?;
+            if let Some(tag) = other {
+                walk.header.ether_type = tag.tag_type as u16;
+            }
             walk.push_tag(transit, Tag::new(vlans.protocol, vid));
             vid
         }
