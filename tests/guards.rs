@@ -655,6 +655,43 @@ fn private_vlans() {
     assert_eq!(lab.frame("p1", h(1), ALL), ports(["p2", "p3", "p4"]));
 }
 
+/// A frame's way past all guards, let in or not, allocates nothing.
+#[test]
+fn no_allocation_per_frame() {
+    let lab = Lab::new(
+        "",
+        "tapswitch port set dev p1 storm_broadcast 1kfps storm_unknown 1kfps max_macs 2 violation restrict
+         tapswitch port set dev p1 bind 10.0.0.1 02:00:00:00:00:01 ip_binding on",
+    );
+    let frames = [
+        frame(ALL, h(1), 0x88b5, &[0; 46]),
+        frame(h(0x99), h(1), 0x88b5, &[0; 46]),
+        frame(ALL, h(2), 0x88b5, &[0; 46]),
+        frame(ALL, h(3), 0x88b5, &[0; 46]),
+        arp(h(1), h(1), [10, 0, 0, 1]),
+        arp(h(1), h(1), [10, 0, 0, 2]),
+        ip(h(1), [10, 0, 0, 1]),
+        ip(h(2), [10, 0, 0, 1]),
+    ];
+    let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+    let plan = lab.control.plan();
+    let ingress = lab.control.network().find_attachment("p1").unwrap();
+    let (mut counters, mut egress) = (Counters::default(), Egress::default());
+    let mut pass = || forward(&plan, lab.now, ingress, &frames, &mut counters, &mut egress);
+    pass();
+    let info = allocation_counter::measure(|| (0..100).for_each(|_| pass()));
+    assert_eq!(info.count_total, 0, "{info:?}");
+    let dropped = &counters.attachments[ingress.index()].dropped;
+    for reason in [
+        DropReason::PortSecurity,
+        DropReason::Unbound,
+        DropReason::StormBroadcast,
+        DropReason::StormUnknown,
+    ] {
+        assert!(dropped[reason as usize] > 0, "{reason}");
+    }
+}
+
 #[test]
 fn refusals_say_what_would_be_right() {
     let mut lab = Lab::new(
