@@ -1,5 +1,6 @@
 //! Making, changing and deleting netdevs.
 
+use super::multicast::ALL_SNOOPERS;
 use super::network::Mark;
 use super::{Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
 use std::mem;
@@ -463,7 +464,8 @@ impl Network {
         }
         netdev.ipv6_ready = !had && netdev.up && carrier;
         if had {
-            netdev.groups.retain(|group| *group != ALL_NODES);
+            let left = [ALL_NODES, ALL_SNOOPERS[1]];
+            netdev.groups.retain(|group| !left.contains(group));
             self.drop_ipv6(id);
         } else if !netdev.groups.contains(&ALL_NODES) {
             netdev.groups.push(ALL_NODES);

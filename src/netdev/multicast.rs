@@ -17,7 +17,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 
 /// 224.0.0.106 and ff02::6a.
-const ALL_SNOOPERS: [MacAddr; 2] = [
+pub(super) const ALL_SNOOPERS: [MacAddr; 2] = [
     MacAddr::of_ipv4_group(Ipv4Addr::new(224, 0, 0, 106)),
     MacAddr::of_ipv6_group(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6a)),
 ];

@@ -88,9 +88,9 @@ fn first_difference(
     };
     (0..comparable(kernel)).find_map(|step| {
         let (theirs, mine) = match &scenario.steps[step] {
-            Step::Frame { .. } if kernel.copies[&step] != ours.copies[&step] => (
-                format!("{:#?}", kernel.copies[&step]),
-                format!("{:#?}", ours.copies[&step]),
+            Step::Frame { .. } if kernel.copies[&step] != ours.copies[&step] => apart(
+                &format!("{:#?}", kernel.copies[&step]),
+                &format!("{:#?}", ours.copies[&step]),
             ),
             Step::Command(_) => {
                 let (theirs, mine) = (&kernel.answers[&step], &ours.answers[&step]);
@@ -115,7 +115,8 @@ fn apart(theirs: &str, mine: &str) -> (String, String) {
     let only = |these: &str, those: &str| {
         let those: Vec<&str> = those.lines().map(str::trim).collect();
         let these = these.lines().filter(|line| !those.contains(&line.trim()));
-        these.collect::<Vec<_>>().join("\n")
+        // The beginning of a storm tells enough.
+        these.take(40).collect::<Vec<_>>().join("\n")
     };
     match (only(theirs, mine), only(mine, theirs)) {
         (a, b) if a.is_empty() && b.is_empty() => (theirs.to_owned(), mine.to_owned()),

@@ -26,6 +26,7 @@ use nix::sys::socket::{
 
 use crate::barrier::{Barrier, pin};
 use crate::iproute::{Iproute, Processes};
+use crate::payload::{self, Essence};
 use crate::record::{Copy, Record};
 use crate::scenario::{PROTOCOLS, Scenario, Step, answers, mark};
 use crate::sys::{PacketSocket, Sighting, attach_tap};
@@ -366,8 +367,10 @@ impl Kernel {
             (Some(step), _) => usize::try_from(step).ok(),
             // Too short for a mark. What the bridge itself sends comes from another address.
             (None, Some(frame)) => {
+                // A bridge's stack may have an address and answer, too; queries are always the bridge's.
                 let stack = matches!(octets[6..12], [2, 0, 0, 0, 0, 0xb0..=0xbf]);
-                let answers = answers(octets, frame) && !stack;
+                let query = payload::essence(octets) == Some(Essence::GroupQuery);
+                let answers = answers(octets, frame) && (query || !stack);
                 (octets[6..12] == frame[6..12] || answers).then_some(current)
             }
             (None, None) => None,

@@ -172,7 +172,8 @@ impl World {
                 "ip link add link {lower} name {lower}.{vid} type vlan protocol {protocol} id {vid}{more}"
             );
             let _ = writeln!(text, "ip link set {lower}.{vid} up");
-            if self.second > 0 && dice.chance(30) && !lower.starts_with("br") {
+            // On a veth pair between the bridges it would make a loop.
+            if self.second > 0 && dice.chance(30) && lower.starts_with('p') {
                 let _ = writeln!(text, "ip link set {lower}.{vid} master br1");
             }
         }
