@@ -51,7 +51,7 @@ impl Case {
         };
         let first = scenario.steps.len() - after - lines.len();
         let mut wrong = Vec::new();
-        for (step, line) in (first..compare::comparable(record)).zip(lines) {
+        for (step, line) in (first..compare::comparable(&scenario, record)).zip(lines) {
             let Some((_, expected)) = line.split_once("=>") else {
                 continue;
             };

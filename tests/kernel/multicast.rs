@@ -81,7 +81,7 @@ const IGMP: &[Case] = &[
             p1: h9 udp 239.1.1.1 => p2
             p1: h9 udp 239.1.1.2 => -
             p2: h2 igmp join 239.1.1.3 => -
-            p2: h2 igmp leave 239.1.1.1 => p1 p3 br0/multicast
+            p2: h2 igmp leave 239.1.1.1 => p1 p2 p3 br0/multicast
             bridge mdb show
             wait 0.8
             bridge mdb show

@@ -130,12 +130,15 @@ impl Step {
 /// reply or a neighbour advertisement in a station's place, or a query after a leave.
 pub(crate) fn answers(answer: &[u8], frame: &[u8]) -> bool {
     let [answer, frame] = [answer, frame].map(payload::essence);
-    match (answer, frame) {
-        (Some(Essence::ArpReply), Some(Essence::ArpRequest)) => true,
-        (Some(Essence::Advertisement), Some(Essence::Solicitation)) => true,
-        (Some(Essence::GroupQuery), Some(Essence::Membership | Essence::GroupQuery)) => true,
-        _ => false,
-    }
+    matches!(
+        (answer, frame),
+        (Some(Essence::ArpReply), Some(Essence::ArpRequest))
+            | (Some(Essence::Advertisement), Some(Essence::Solicitation))
+            | (
+                Some(Essence::GroupQuery),
+                Some(Essence::Membership | Essence::GroupQuery)
+            )
+    )
 }
 
 /// Returns the step that a frame came from, if it carries a mark.
