@@ -20,11 +20,12 @@
 //! With VLAN filtering on, every frame that passed `classify` has its VLAN's tag aside; where it
 //! leaves, the tag stays or goes. Without, nobody looks at tags.
 
+use super::egress::TrapKind;
 use super::guard;
 use super::mdb::PlanMulticast;
 use super::multicast::{self, Selection, Snooped};
 use super::neighbours::answer;
-use super::path::{TrapKind, Walk};
+use super::path::Walk;
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
 use super::transit::Transit;
 use super::{DropReason, Fdb, Key, NetdevId, PacketType, PlanBridge, PlanPort, PortNo, PortSet};

@@ -11,6 +11,7 @@
 
 pub mod bridge;
 pub mod counters;
+pub mod egress;
 pub mod fdb;
 pub mod guard;
 pub mod mdb;
@@ -25,9 +26,10 @@ pub mod vlan;
 pub use counters::{
     AttachmentCounters, BridgeCounters, Counters, GuardCounters, NetdevCounters, VlanCounters,
 };
+pub use egress::{Copy, Egress, Lost, Trap, TrapKind};
 pub use fdb::{Entry, Fdb, Flags, Key};
 pub use mdb::Mdb;
-pub use path::{Copy, Egress, Lost, Trap, TrapKind, forward, originate};
+pub use path::{forward, originate};
 pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
     PlanVlans, PortNo, PortSet, Receive, Side, Transmit,

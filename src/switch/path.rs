@@ -5,12 +5,11 @@
 //! why not. Copies that meet another bridge wait in a queue, in the order in which the kernel's
 //! backlog would take them; the queue is what bounds a loop ([`HOP_LIMIT`]).
 
-use std::collections::VecDeque;
-
+use super::egress::{Copy, Lost, Trap, TrapKind};
 use super::fdb::View;
-use super::transit::{Edit, Heads, Transit, TruncatedTag};
+use super::transit::{Heads, Transit, TruncatedTag};
 use super::{
-    AttachmentId, Counters, DropReason, Key, NetdevId, PacketType, Plan, PlanAttachment,
+    AttachmentId, Counters, DropReason, Egress, Key, NetdevId, PacketType, Plan, PlanAttachment,
     PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge, vlan,
 };
 use crate::time::Instant;
@@ -19,118 +18,6 @@ use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_
 /// Netdev-to-netdev hops that one frame and all its copies may make. Enough for one broadcast in a
 /// domain of 16,000 veth hosts; a loop without spanning tree reaches it and ends there.
 pub const HOP_LIMIT: u32 = 16_384;
-
-/// One copy of a frame on its way out of an attachment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copy {
-    /// Which frame of the batch.
-    pub frame: u32,
-    /// For whom it is: as the stack there sees it, or, on a wire, by destination address.
-    pub kind: PacketType,
-    /// How its octets differ from the frame's: [`Egress::pieces`].
-    pub edit: Edit,
-}
-
-/// One copy of a frame that did not get out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// Which frame of the batch.
-    pub frame: u32,
-    /// The netdev that it should have left by.
-    pub netdev: NetdevId,
-    /// Why it did not.
-    pub reason: DropReason,
-}
-
-/// A frame for control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trap {
-    /// Which frame of the batch.
-    pub frame: u32,
-    /// The bridge port it came in by; the bridge itself for what its own stack sends.
-    pub netdev: NetdevId,
-    /// What control is to make of it.
-    pub kind: TrapKind,
-    /// The VLAN that the bridge put it in; `None` without VLAN filtering.
-    pub vid: Option<Vid>,
-    /// How its octets differ from the frame's: [`Egress::pieces`].
-    pub edit: Edit,
-}
-
-/// Why control gets a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TrapKind {
-    /// To the Bridge Group Address while spanning tree runs, an outermost tag in its place. The frame
-    /// is control's alone: its verdict is [`Verdict::Trapped`].
-    Bpdu,
-    /// A DHCP message on a bridge that snoops; the frame goes on.
-    Dhcp,
-    /// A violation of port security closed the port; the frame was dropped.
-    Security,
-    /// To a group, and somebody said something about groups: IGMP, MLD, or a router's announcement. It
-    /// is forwarded, or not, all the same.
-    Multicast,
-}
-
-/// What a batch leads to. Reused from batch to batch: once its queues have grown, a batch allocates
-/// nothing.
-#[derive(Debug, Default)]
-pub struct Egress {
-    queues: Vec<Vec<Copy>>,
-    touched: Vec<AttachmentId>,
-    verdicts: Vec<Verdict>,
-    lost: Vec<Lost>,
-    traps: Vec<Trap>,
-    pending: VecDeque<(NetdevId, Transit)>,
-    heads: Heads,
-}
-
-impl Egress {
-    /// Returns the verdict of each frame of the batch, in order.
-    #[must_use]
-    pub fn verdicts(&self) -> &[Verdict] {
-        &self.verdicts
-    }
-
-    /// Returns the copies for each attachment that got any, in the order in which they got the first.
-    pub fn queues(&self) -> impl Iterator<Item = (AttachmentId, &[Copy])> {
-        self.touched
-            .iter()
-            .map(|id| (*id, self.queues[id.index()].as_slice()))
-    }
-
-    /// Returns the octets of a copy or a trap in two pieces, one of which may be empty. `frame` is the
-    /// frame of the batch that it was made from.
-    #[inline]
-    #[must_use]
-    pub fn pieces<'a>(&'a self, edit: Edit, frame: &'a [u8]) -> [&'a [u8]; 2] {
-        self.heads.pieces(edit, frame)
-    }
-
-    /// Returns the copies that did not get out.
-    #[must_use]
-    pub fn lost(&self) -> &[Lost] {
-        &self.lost
-    }
-
-    /// Returns the frames for control, in order.
-    #[must_use]
-    pub fn traps(&self) -> &[Trap] {
-        &self.traps
-    }
-
-    fn start(&mut self, plan: &Plan) {
-        for id in self.touched.drain(..) {
-            self.queues[id.index()].clear();
-        }
-        self.queues
-            .resize_with(self.queues.len().max(plan.attachments.len()), Vec::new);
-        self.verdicts.clear();
-        self.lost.clear();
-        self.traps.clear();
-        self.heads.clear();
-    }
-}
 
 /// Decides a batch: frames that came in by one attachment, in order.
 ///

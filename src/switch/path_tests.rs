@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::switch::Edit;
 use crate::switch::plan::{FloodSets, PortState};
 use crate::switch::{
     Entry, Fdb, Flags, PlanBridge, PlanPort, PortNo, PortSet, fdb::Edit as FdbEdit,
