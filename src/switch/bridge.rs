@@ -458,7 +458,7 @@ fn snoop_group<'a>(
 ) -> Result<Snooped<'a>, DropReason> {
     let vid = vlan.map(|(vid, _)| vid);
     let number = vid.map_or(0, Vid::get);
-    let (ether_type, datagram) = walk.payload(transit);
+    let (ether_type, datagram) = walk.protocol(transit).unwrap_or_default();
     let (snooped, notice) =
         multicast::inspect(plan, number, walk.header.destination, ether_type, datagram);
     if notice.trap {

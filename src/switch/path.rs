@@ -484,12 +484,6 @@ impl<'a> Walk<'a> {
         self.egress.heads.untag(transit, self.octets)
     }
 
-    /// Returns EtherType and payload of a copy: what is behind its addresses and the tag aside.
-    pub(super) fn payload(&self, transit: &Transit) -> (u16, &[u8]) {
-        let payload = self.egress.heads.payload(transit, self.octets);
-        (self.ether_type(transit), payload)
-    }
-
     /// Gives a copy another destination address.
     pub(super) fn readdress(&mut self, transit: &mut Transit, destination: MacAddr) {
         let heads = &mut self.egress.heads;
@@ -533,8 +527,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns what a copy carries behind its addresses and the tag aside: an EtherType (or length) and
-    /// what follows. Behind a head that the path wrote it is what the frame itself has there, past
-    /// whatever tags are in the head.
+    /// what follows (`skb->protocol`).
     pub(super) fn protocol(&self, transit: &Transit) -> Option<(u16, &[u8])> {
         self.egress.heads.protocol(transit, self.octets)
     }

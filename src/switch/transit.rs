@@ -140,30 +140,21 @@ impl Heads {
         octets.first_chunk().copied().map(u16::from_be_bytes)
     }
 
-    /// Returns the EtherType (or length) of a copy and what follows it, past tags in a rewritten head.
+    /// Returns the EtherType (or length) of a copy, not counting the tag aside, and what follows it.
+    /// Nothing follows where a tag was pushed into the octets: that is no protocol's payload.
     pub(super) fn protocol<'a>(
         &'a self,
         transit: &Transit,
         frame: &'a [u8],
     ) -> Option<(u16, &'a [u8])> {
-        let rest = match frame.get(transit.skip as usize..)? {
-            [] => self.get(transit.head).get(ADDRESSES..)?,
-            rest => rest,
+        let rest = frame.get(transit.skip as usize..)?;
+        let (octets, pushed) = match self.get(transit.head).get(ADDRESSES..) {
+            None | Some([]) => (rest, false),
+            Some(more) => (more, !rest.is_empty()),
         };
-        let (ether_type, payload) = rest.split_first_chunk()?;
+        let (ether_type, payload) = octets.split_first_chunk()?;
+        let payload = if pushed { &[] } else { payload };
         Some((u16::from_be_bytes(*ether_type), payload))
-    }
-
-    /// Returns what is behind the EtherType; nothing where a tag was pushed into the octets, since that is
-    /// no protocol's payload.
-    pub(super) fn payload<'a>(&'a self, transit: &Transit, frame: &'a [u8]) -> &'a [u8] {
-        let rest = frame.get(transit.skip as usize..).unwrap_or_default();
-        match self.get(transit.head).get(ADDRESSES..) {
-            None | Some([]) => rest.get(2..),
-            Some(more) if rest.is_empty() => more.get(2..),
-            Some(_) => None,
-        }
-        .unwrap_or_default()
     }
 
     /// Returns destination and source of a copy whose head was rewritten.
