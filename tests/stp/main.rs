@@ -4,3 +4,4 @@ mod convergence;
 mod guards;
 mod net;
 mod protocol;
+mod scale;
