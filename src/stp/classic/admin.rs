@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::super::seam::Refused;
-use super::{Bridge, Output, Port, PortState, Times, Vector, Xstats, after};
+use super::{Bridge, Guards, Output, Port, PortState, Times, Vector, Xstats, after};
 use crate::switch::PortNo;
 use crate::time::{Duration, Instant};
 use crate::wire::{BridgeId, MacAddr, PortId};
@@ -129,6 +129,7 @@ impl Bridge {
             hold_timer: None,
             guard: false,
             root_block: false,
+            guards: Guards::default(),
             // A new port passes through blocking before it is disabled, and Linux counts that.
             xstats: Xstats {
                 transition_blk: u64::from(self.stp),
@@ -157,6 +158,7 @@ impl Bridge {
             return;
         };
         self.ports[index].link = link;
+        self.link_known(index);
         let enabled = self.ports[index].state != PortState::Disabled;
         if self.up && link && !enabled {
             self.enable_port(now, index);
@@ -170,6 +172,7 @@ impl Bridge {
     pub fn shut_port(&mut self, now: Instant, no: PortNo) {
         if let Some(index) = self.index(no) {
             self.ports[index].link = false;
+            self.link_known(index);
             if self.up {
                 self.disable_port(now, index);
             }
@@ -177,7 +180,7 @@ impl Bridge {
     }
 
     /// 8.8.2.
-    fn enable_port(&mut self, now: Instant, index: usize) {
+    pub(super) fn enable_port(&mut self, now: Instant, index: usize) {
         self.become_designated(index);
         self.set_state(index, PortState::Blocking);
         self.ports[index].topology_change_ack = false;

@@ -1,9 +1,11 @@
 //! The spanning tree of IEEE 802.1D-1998 clause 8, as the Linux kernel runs it.
 //!
 //! This file is the protocol: the procedures of 8.6 and what 8.7 does on reception, in clause order.
-//! `timers` (8.7.3–8.7.8), `admin` (management, 8.8) and `show` (what show commands print) are beside it.
+//! `timers` (8.7.3–8.7.8), `admin` (management, 8.8), `guards` and `show` (what show commands print) are
+//! beside it.
 
 mod admin;
+mod guards;
 mod show;
 mod timers;
 
@@ -14,8 +16,9 @@ use crate::switch::plan::PortState;
 use crate::time::{Duration, Instant};
 use crate::wire::{BPDU_TICK, Bpdu, BridgeId, Config, MacAddr, Pdu, PortId};
 
-use super::seam::{Ignored, Output};
+use super::seam::{Ignored, Inconsistent, Output};
 use super::vector::{RootPath, Vector};
+use guards::Guards;
 pub use show::{BridgeInfo, Configured, PortInfo, Xstats};
 
 /// At most one Configuration BPDU per port in this time (8.10.2).
@@ -73,6 +76,7 @@ struct Port {
     hold_timer: Option<Instant>,          // 8.5.6.3
     guard: bool,                          // BPDU guard
     root_block: bool,                     // root guard
+    guards: Guards,                       // those that Linux does not have
     xstats: Xstats,
 }
 
@@ -111,9 +115,16 @@ impl Bridge {
         // Before the message is looked at: any BPDU trips the guard.
         if self.ports[index].guard {
             self.disable_port(now, index);
+            self.tripped_bpdu_guard(now, index);
             return Err(Ignored::Guarded);
         }
-        match pdu.message()? {
+        if self.ports[index].guards.filter {
+            self.ports[index].guards.filtered += 1;
+            return Err(Ignored::Filtered);
+        }
+        let message = pdu.message()?;
+        self.heard(now, index);
+        match message {
             Bpdu::Config(config) => self.received_config(now, index, &config),
             Bpdu::TopologyChange => self.received_tcn(now, index),
             // Of version 2, and thus refused above.
@@ -140,6 +151,11 @@ impl Bridge {
                 }
             }
             if self.root_port == Some(self.ports[index].no) {
+                let topology_change = config.topology_change && !self.ignores_change(now, index);
+                let config = &Config {
+                    topology_change,
+                    ..*config
+                };
                 self.record_config_timeout_values(config);
                 self.config_bpdu_generation(now);
                 if config.topology_change_ack {
@@ -155,7 +171,9 @@ impl Bridge {
     fn received_tcn(&mut self, now: Instant, index: usize) {
         self.ports[index].xstats.rx_tcn += 1;
         if self.is_designated(index) {
-            self.topology_change_detection(now);
+            if !self.ignores_change(now, index) {
+                self.topology_change_detection(now);
+            }
             self.ports[index].topology_change_ack = true; // 8.6.16: acknowledge
             self.transmit_config(now, index);
         }
@@ -163,6 +181,9 @@ impl Bridge {
 
     /// 8.6.1. Held back for the hold time after the last one.
     fn transmit_config(&mut self, now: Instant, index: usize) {
+        if self.ports[index].guards.filter {
+            return;
+        }
         if self.ports[index].hold_timer.is_some() {
             self.ports[index].config_pending = true;
             return;
@@ -237,7 +258,7 @@ impl Bridge {
         let Some(index) = self.root_port.and_then(|no| self.index(no)) else {
             return;
         };
-        if self.stp {
+        if self.stp && !self.ports[index].guards.filter {
             let port = &mut self.ports[index];
             port.xstats.tx_tcn += 1;
             self.outputs
@@ -277,6 +298,7 @@ impl Bridge {
 
     /// A port with `root_block` that would lead to the root starts again from listening, each time.
     fn root_port_block(&mut self, now: Instant, index: usize) {
+        self.tripped_root_guard(now, index);
         self.set_state(index, PortState::Listening);
         let forward_delay = self.times.forward_delay;
         if !forward_delay.is_zero() {
@@ -317,7 +339,11 @@ impl Bridge {
                 self.make_forwarding(now, index);
             } else if is_designated {
                 port.message_age_timer = None;
-                self.make_forwarding(now, index);
+                if port.guards.inconsistent == Some(Inconsistent::Loop) {
+                    self.make_blocking(now, index);
+                } else {
+                    self.make_forwarding(now, index);
+                }
             } else {
                 port.config_pending = false;
                 port.topology_change_ack = false;

@@ -1,5 +1,6 @@
 //! What `ip -d link show` and `ip link xstats` print of the spanning tree.
 
+use super::super::seam::Inconsistent;
 use super::Bridge;
 use crate::switch::PortNo;
 use crate::switch::plan::PortState;
@@ -76,6 +77,20 @@ pub struct PortInfo {
     pub topology_change_ack: bool,
     /// `config_pending`.
     pub config_pending: bool,
+    /// Which guard keeps the port out of use.
+    pub inconsistent: Option<Inconsistent>,
+    /// Time until BPDU guard lets it back; zero if that does not run.
+    pub recovery_timer: Duration,
+    /// BPDU filter is on.
+    pub bpdu_filter: bool,
+    /// Loop guard is on.
+    pub loop_guard: bool,
+    /// TC guard is on.
+    pub tc_guard: bool,
+    /// BPDUs that the filter has dropped.
+    pub filtered: u64,
+    /// Topology changes that TC guard has ignored.
+    pub changes_ignored: u64,
 }
 
 /// Counters of a port (`ip link xstats type bridge_slave stp`); all but those of reception stand still
@@ -206,6 +221,13 @@ impl Bridge {
             forward_delay_timer: remaining(now, port.forward_delay_timer),
             topology_change_ack: port.topology_change_ack,
             config_pending: port.config_pending,
+            inconsistent: port.guards.inconsistent,
+            recovery_timer: remaining(now, port.guards.recovery_timer),
+            bpdu_filter: port.guards.filter,
+            loop_guard: port.guards.loops,
+            tc_guard: port.guards.tc,
+            filtered: port.guards.filtered,
+            changes_ignored: port.guards.changes_ignored,
         })
     }
 

@@ -13,6 +13,8 @@ enum Timer {
     MessageAge(PortNo),
     ForwardDelay(PortNo),
     Hold(PortNo),
+    Recovery(PortNo),
+    RootGuard(PortNo),
 }
 
 impl Bridge {
@@ -43,6 +45,8 @@ impl Bridge {
                 (port.message_age_timer, Timer::MessageAge(port.no)),
                 (port.forward_delay_timer, Timer::ForwardDelay(port.no)),
                 (port.hold_timer, Timer::Hold(port.no)),
+                (port.guards.recovery_timer, Timer::Recovery(port.no)),
+                (port.guards.root_timer, Timer::RootGuard(port.no)),
             ]
         });
         of_bridge
@@ -59,6 +63,8 @@ impl Bridge {
             Timer::MessageAge(port) => self.message_age_timer_expired(now, port),
             Timer::ForwardDelay(port) => self.forward_delay_timer_expired(now, port),
             Timer::Hold(port) => self.hold_timer_expired(now, port),
+            Timer::Recovery(port) => self.recovery_timer_expired(now, port),
+            Timer::RootGuard(port) => self.root_guard_timer_expired(port),
         }
     }
 
@@ -83,6 +89,7 @@ impl Bridge {
             return;
         }
         let was_root = self.is_root();
+        self.fell_silent(index);
         self.become_designated(index);
         self.configuration_update(now);
         self.port_state_selection(now);
