@@ -149,6 +149,9 @@ fn final_states(net: &Net) -> Vec<(End, PortState)> {
     states
 }
 
+/// The longest that frames need to and fro (see [`Net::join`]).
+const ROUND_TRIP: Duration = Duration::from_millis(2);
+
 /// So many cases, or as many as `PROPTEST_CASES` says.
 fn cases(cases: u32) -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
@@ -160,14 +163,15 @@ fn cases(cases: u32) -> ProptestConfig {
 proptest! {
     #![proptest_config(cases(64))]
 
-    /// Point-to-point links: never a loop, and the same tree whatever the order of things.
+    /// Point-to-point links: the same tree whatever the order of things, and no loop but for what was
+    /// under way when two bridges changed their minds, so for less than frames need to and fro.
     #[test]
     fn any_network_of_links_becomes_a_tree_without_a_loop(graph in graph(2)) {
         let net = simulate(&graph, graph.seed);
-        prop_assert_eq!(net.looped, Duration::ZERO);
+        prop_assert!(net.looped < ROUND_TRIP, "{:?}", net.looped);
         for seed in 1..4 {
             let other = simulate(&graph, graph.seed.wrapping_add(seed));
-            prop_assert_eq!(other.looped, Duration::ZERO);
+            prop_assert!(other.looped < ROUND_TRIP, "{:?}", other.looped);
             prop_assert_eq!(final_states(&net), final_states(&other));
         }
     }

@@ -437,6 +437,7 @@ impl Port {
             port_enabled: false,
             state: PortState::Disabled,
             awake: true,
+            due: false,
             admin_edge: Admin::Auto,
             admin_p2p: Admin::Auto,
             heard: false,

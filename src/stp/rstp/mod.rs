@@ -16,15 +16,17 @@
 //! # No loops on the way
 //! The standard's machines do loop for moments when a root dies: bridges believe each other's stale
 //! information, count up to the end of its life, and act on agreements that were given to something else.
-//! Two rules more rule that out on point-to-point links, but for what is under way in the very moment:
+//! Two rules more prevent that on point-to-point links:
 //! - When what a designated port says becomes worse, or was not its business before, and an RSTP bridge
 //!   listens, it discards until that bridge has agreed anew. Then along any path of forwarding ports what
 //!   is said can only become worse, and cannot come back to where it began. (17.29.3 leaves `agreed`
 //!   cleared and goes on forwarding.)
 //! - An agreement counts only if it can be one to what the port says now (`record_agreement`).
 //!
-//! Both cost a round trip per bridge, so milliseconds, and other vendors' bridges notice nothing. On shared
-//! segments, where nobody can agree, a transient loop remains possible.
+//! Both cost a round trip per bridge, so milliseconds, and other vendors' bridges notice nothing. What is
+//! left: an agreement that is on its way while its sender's and its receiver's minds both change may be
+//! taken for one to the same words said again, and close a loop until the next BPDU arrives, so for less
+//! than a round trip. On shared segments, where nobody can agree, a transient loop remains possible.
 //!
 //! # Deviations from the standard
 //! - Those two.
@@ -168,6 +170,7 @@ struct Port {
     port_enabled: bool,  // 17.19.18: link, bridge up, not shut
     state: PortState,    // the last Output::SetState
     awake: bool,         // something has happened that a machine may act on
+    due: bool,           // it has looked in this pass, and has not acted yet
     admin_edge: Admin,   // 17.13.1 AdminEdge and 17.13.3 AutoEdge
     admin_p2p: Admin,    // 6.4.3 adminPointToPointMAC
     heard: bool,         // a BPDU came in since the port was enabled
@@ -329,38 +332,53 @@ impl Bridge {
         self.run(now);
     }
 
-    /// Lets the machines go on until none has anything to do (17.16).
+    /// Lets the machines go on until none has anything to do (17.16). In each pass, first all ports find out
+    /// what they know, then roles are selected, once, then all ports act: roles that are about to change
+    /// are nothing to act upon.
     fn run(&mut self, now: Instant) {
         for _ in 0..MAX_PASSES {
-            if self.reselect {
-                self.port_role_selection();
-            }
             let mut busy = false;
             for index in 0..self.ports.len() {
                 if std::mem::take(&mut self.ports[index].awake) {
                     busy = true;
-                    self.step(now, index);
-                    // Roles that are about to change are nothing to act upon.
-                    if self.reselect {
-                        break;
-                    }
+                    self.ports[index].due = true;
+                    self.look(now, index);
                 }
             }
-            if !busy && !self.reselect {
+            if self.reselect {
+                self.port_role_selection();
+                busy = true;
+            }
+            if !busy {
                 return;
+            }
+            for index in 0..self.ports.len() {
+                if std::mem::take(&mut self.ports[index].due) {
+                    self.act(now, index);
+                }
             }
         }
         self.overruns += 1;
         debug_assert!(false, "the machines do not settle");
     }
 
-    /// Lets one port's machines go on.
-    fn step(&mut self, now: Instant, index: usize) {
+    /// Lets those of a port's machines go on that look outwards. Where anything has changed, the port is
+    /// visited again.
+    fn look(&mut self, now: Instant, index: usize) {
         let before = self.ports[index].visible();
         let mut changed = self.port_protocol_migration(now, index);
         changed |= self.bridge_detection(index);
         changed |= self.port_information(now, index);
-        changed |= self.port_role_transitions(now, index);
+        self.ports[index].awake |= changed;
+        if self.ports[index].visible() != before {
+            self.wake_all();
+        }
+    }
+
+    /// Lets the others go on.
+    fn act(&mut self, now: Instant, index: usize) {
+        let before = self.ports[index].visible();
+        let mut changed = self.port_role_transitions(now, index);
         changed |= self.port_state_transition(index);
         changed |= self.topology_change(now, index);
         changed |= self.port_transmit(now, index);
