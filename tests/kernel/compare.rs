@@ -1,5 +1,8 @@
 //! Both sides' records, step by step.
 
+use std::path::Path;
+use std::{env, fs};
+
 use serde_json::Value;
 
 use crate::differences::Known;
@@ -51,8 +54,20 @@ pub(crate) fn both(scenario: &Scenario, processes: Processes) -> Comparison {
     let retried = slow.difference.is_none();
     if retried {
         println!("gone when played slowly: {}", found.text);
+        save(scenario, found.step);
     }
     Comparison { retried, ..slow }
+}
+
+/// Keeps what led to a difference, if `TAPSWITCH_KERNEL_SURVEY` asks for it.
+pub(crate) fn save(scenario: &Scenario, step: usize) {
+    if env::var_os("TAPSWITCH_KERNEL_SURVEY").is_some() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernel-diff");
+        // Not in a guest, which cannot write here.
+        let _ = fs::create_dir_all(&folder);
+        let name = scenario.name.replace(", ", "-").replace(' ', "");
+        let _ = fs::write(folder.join(name), scenario.prefix(step).to_string());
+    }
 }
 
 /// A second opinion.

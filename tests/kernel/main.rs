@@ -31,7 +31,6 @@ mod vlan_devices;
 use std::env;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
@@ -192,11 +191,7 @@ fn compare_random(seed: u64, frames: usize) {
             if let Some(difference) = comparison.difference {
                 if survey {
                     println!("{}", difference.text);
-                    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernel-diff");
-                    // Not in a guest, which cannot write here.
-                    let _ = fs::create_dir_all(&folder);
-                    let prefix = scenario.prefix(difference.step).to_string();
-                    let _ = fs::write(folder.join(format!("{seed}-{number}")), prefix);
+                    compare::save(&scenario, difference.step);
                     differences.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }

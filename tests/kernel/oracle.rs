@@ -105,7 +105,7 @@ pub(crate) fn play(scenario: &Scenario, manner: Manner) -> io::Result<Record> {
 }
 
 /// How many scenarios are played at the same time. Most of the time the kernel waits for its other CPUs.
-pub(crate) const PLACES: usize = 6;
+pub(crate) const PLACES: usize = 10;
 
 static PLACES_LEFT: Permits = Permits::new(PLACES);
 

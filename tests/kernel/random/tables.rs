@@ -77,8 +77,8 @@ impl World {
             4 => format!("bridge mdb add dev {bridge} port {bridge} grp {group} {permanence}{vid}"),
             5 | 6 => format!("bridge mdb del dev {bridge} port {port} grp {group}{vid}"),
             7 => format!("bridge mdb del dev {bridge} port {bridge} grp {group}{vid}"),
-            8 => format!("ip link set {bridge} type bridge mcast_querier {on}\nwait 0.4"),
-            9 => format!("ip link set {bridge} type bridge mcast_snooping {on}\nwait 0.4"),
+            8 => format!("ip link set {bridge} type bridge mcast_querier {on}\nwait 0.3"),
+            9 => format!("ip link set {bridge} type bridge mcast_snooping {on}\nwait 0.3"),
             10 => format!("bridge link set dev {port} mcast_router {}", dice.below(4)),
             11 => format!(
                 "ip link set {bridge} type bridge mcast_router {}",
