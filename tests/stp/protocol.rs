@@ -1,8 +1,9 @@
 //! Single rules of 802.1D-2004 clause 17, and what follows from them.
 
+use proptest::prelude::*;
 use tapswitch::stp::rstp::{Admin, Bridge, Role};
-use tapswitch::stp::{Event, Ignored, Output, Refused};
-use tapswitch::switch::plan::PortState::{self, Blocking, Forwarding, Learning};
+use tapswitch::stp::{Event, Ignored, Inconsistent, Output, Refused};
+use tapswitch::switch::plan::PortState::{self, Blocking, Disabled, Forwarding, Learning};
 use tapswitch::time::{Duration, Instant};
 use tapswitch::wire::{Bpdu, BpduError, Config, MAX_BPDU_FRAME, MacAddr, Rapid, RapidRole};
 
@@ -484,4 +485,86 @@ fn on_a_hub_bridges_wait_and_one_of_two_own_ports_backs_the_other_up() {
             .iter()
             .any(|(_, e, s)| *e == (0, 1) && *s == Learning)
     );
+}
+
+/// One of the three kinds of BPDU with any content.
+fn any_frame() -> impl Strategy<Value = Vec<u8>> {
+    let kind = prop_oneof![
+        Just((0, 0)),
+        Just((2, 2)),
+        Just((0, 0x80)),
+        any::<(u8, u8)>()
+    ];
+    (kind, any::<[u8; 32]>(), 0..4u8, any::<bool>()).prop_map(
+        |((version, kind), body, near, young)| {
+            let rapid = superior();
+            let mut buffer = [0; MAX_BPDU_FRAME];
+            let bpdu = Bpdu::Rapid(rapid);
+            let mut frame = bpdu
+                .encode(MacAddr::BRIDGE_GROUP, mac(1), &mut buffer)
+                .to_vec();
+            (frame[19], frame[20]) = (version, kind);
+            // All of it random, or only the flags and some, so that it is believed.
+            match near {
+                0 => frame[21..53].copy_from_slice(&body),
+                1 => frame[21..44].copy_from_slice(&body[..23]),
+                2 => (frame[21], frame[33], frame[44]) = (body[0], body[1], body[2]),
+                _ => (frame[21], frame[29], frame[43]) = (body[0], body[1] & 3, body[2] & 3),
+            }
+            if young {
+                (frame[44], frame[46]) = (0, 20);
+            }
+            frame
+        },
+    )
+}
+
+proptest! {
+    /// Whatever is received, in whatever order with management: no panic, the machines settle, timers move
+    /// on, and nothing forwards that is down.
+    #[test]
+    fn any_octets_any_time(
+        steps in proptest::collection::vec((1u16..5, any_frame(), 0u8..24, any::<u16>(), 0u64..3_000), 1..80)
+    ) {
+        let mut bridge = bridge(3);
+        let mut now = Instant::ZERO;
+        for (no, frame, what, value, wait) in steps {
+            let (no, on) = (port(no), value & 1 == 0);
+            let admin = [Admin::Auto, Admin::On, Admin::Off][usize::from(value % 3)];
+            match what {
+                0 => bridge.set_link(now, no, on),
+                1 => bridge.set_up(now, value & 3 != 0),
+                2 => { let _ = bridge.set_priority(now, value & 0xf000); }
+                3 => bridge.set_address(now, MacAddr::from_u64(u64::from(value & 7))),
+                4 => bridge.remove_port(now, no),
+                5 if bridge.port_state(no).is_none() => bridge.add_port(now, no, Some(value.into())),
+                6 => { let _ = bridge.set_port_priority(now, no, value & 60); }
+                7 => { let _ = bridge.set_root_block(now, no, on); }
+                8 => { let _ = bridge.set_loop_guard(now, no, on); }
+                9 => { let _ = bridge.set_bpdu_guard(now, no, value & 3 == 0); }
+                10 => { let _ = bridge.set_recovery(no, on.then_some(Duration::from_secs(1))); }
+                11 => { let _ = bridge.set_bpdu_filter(now, no, value & 3 == 0); }
+                12 => { let _ = bridge.set_tc_guard(no, on); }
+                13 => { let _ = bridge.set_edge(now, no, admin); }
+                14 => { let _ = bridge.set_p2p(now, no, admin); }
+                15 => { let _ = bridge.mcheck(now, no); }
+                16 => { let _ = bridge.set_times(now, secs(1.0), secs(6.0), secs(4.0)); }
+                17 => { let _ = bridge.set_tx_hold_count(now, 1 + value.to_be_bytes()[0] % 10); }
+                _ => { let _ = bridge.receive(now, no, &frame); }
+            }
+            now = now + Duration::from_millis(wait);
+            while let Some(at) = bridge.poll_timeout().filter(|at| *at <= now) {
+                bridge.handle_timeout(at);
+                prop_assert!(bridge.poll_timeout().is_none_or(|next| next > at));
+            }
+            prop_assert_eq!(bridge.info(now).overruns, 0);
+            for no in bridge.ports() {
+                let info = bridge.port_info(now, no).expect("it is there");
+                let shut = info.inconsistent == Some(Inconsistent::Bpdu);
+                prop_assert!(info.state == Disabled || (info.link && !shut));
+                prop_assert!(info.inconsistent.is_none() || info.state != Forwarding);
+            }
+            while bridge.poll_output().is_some() {}
+        }
+    }
 }
