@@ -97,8 +97,11 @@ pub(super) struct Heads {
     /// By [`Edit`], which counts from 1: the head, and where the rest of the frame begins.
     edits: Vec<(Head, u32)>,
     /// For which frame and what the last of them was made: the copies of a flood share one.
-    last: Option<(u32, Transit)>,
+    last: Option<(u32, Shape)>,
 }
+
+/// What makes two copies of a frame have the same octets: tag aside, head, rest.
+type Shape = (Option<Tag>, Head, u32);
 
 impl Heads {
     pub(super) fn clear(&mut self) {
@@ -310,11 +313,11 @@ impl Heads {
 
     #[inline(never)]
     fn write(&mut self, transit: &Transit, number: u32, frame: &[u8]) -> Edit {
-        let same = |(for_frame, last): (u32, Transit)| {
-            for_frame == number
-                && (last.tag, last.head, last.skip) == (transit.tag, transit.head, transit.skip)
-        };
-        if self.last.is_some_and(same) {
+        let shape = (transit.tag, transit.head, transit.skip);
+        if let Some((frame, last)) = &self.last
+            && *frame == number
+            && *last == shape
+        {
             return Edit(self.edits.len() as u32);
         }
         let head = match transit.tag {
@@ -322,11 +325,12 @@ impl Heads {
             None => transit.head,
         };
         self.edits.push((head, transit.skip));
-        self.last = Some((number, *transit));
+        self.last = Some((number, shape));
         Edit(self.edits.len() as u32)
     }
 
     /// Writes a head again with a tag behind the addresses.
+    #[inline(always)]
     fn with_tag(&mut self, head: Head, tag: Tag, frame: &[u8]) -> Head {
         let start = self.octets.len();
         match head {
