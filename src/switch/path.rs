@@ -318,17 +318,31 @@ impl<'a> Walk<'a> {
     /// A frame leaves by a netdev (`ndo_start_xmit`).
     #[inline(always)]
     pub(super) fn transmit(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
+        // Of most frames, so not behind a jump table.
+        if let Transmit::Wire(wire) = netdev.transmit {
+            self.to_wire(id, wire, transit);
+        } else {
+            self.transmit_elsewhere(id, netdev, transit);
+        }
+    }
+
+    /// To the outside.
+    #[inline(always)]
+    fn to_wire(&mut self, id: NetdevId, wire: AttachmentId, transit: Transit) {
+        let kind = match transit.rewritten() {
+            false => self.header.kind,
+            true => self.header_of(&transit).kind,
+        };
+        // The driver puts the tag back (tun_put_user).
+        let tag = transit.tag.map_or(0, |_| TAG_LEN);
+        self.count_tx(id, self.len(&transit) + tag);
+        self.leave(wire, kind, &transit);
+    }
+
+    #[inline(never)]
+    fn transmit_elsewhere(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
         match netdev.transmit {
-            Transmit::Wire(wire) => {
-                let kind = match transit.rewritten() {
-                    false => self.header.kind,
-                    true => self.header_of(&transit).kind,
-                };
-                // The driver puts the tag back (tun_put_user).
-                let tag = transit.tag.map_or(0, |_| TAG_LEN);
-                self.count_tx(id, self.len(&transit) + tag);
-                self.leave(wire, kind, &transit);
-            }
+            Transmit::Wire(wire) => self.to_wire(id, wire, transit),
             Transmit::Peer(peer) => self.cross(id, peer, transit),
             Transmit::Bridge(bridge) => {
                 self.count_tx(id, self.len(&transit));
@@ -345,7 +359,6 @@ impl<'a> Walk<'a> {
     }
 
     /// Over a veth pair (`veth_xmit`, `__dev_forward_skb`).
-    #[inline(never)]
     fn cross(&mut self, id: NetdevId, peer_id: NetdevId, mut transit: Transit) {
         let peer = &self.plan.netdevs[peer_id.index()];
         let refused = match peer.up {
