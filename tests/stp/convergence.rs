@@ -1,6 +1,8 @@
 //! Networks become trees, quickly, and without loops on the way.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use tapswitch::stp::rstp::Role;
 use tapswitch::switch::plan::PortState::{self, Blocking, Forwarding};
 use tapswitch::time::Duration;
@@ -183,6 +185,28 @@ proptest! {
         prop_assert!(net.looped < secs(10.0), "{:?}", net.looped);
         let other = simulate(&graph, graph.seed.wrapping_add(1));
         prop_assert_eq!(final_states(&net), final_states(&other));
+    }
+}
+
+/// Prints what the documentation of `stp::rstp` says of transient loops.
+#[test]
+#[ignore = "a measurement, for optimised builds"]
+fn how_often_and_how_long_networks_loop() {
+    for most in [2, 4] {
+        let mut runner = TestRunner::deterministic();
+        let graphs = graph(most);
+        let mut looped: Vec<Duration> = (0..2_000)
+            .map(|_| graphs.new_tree(&mut runner).expect("a graph").current())
+            .map(|graph| simulate(&graph, graph.seed).looped)
+            .filter(|looped| !looped.is_zero())
+            .collect();
+        looped.sort_unstable();
+        let median = looped.get(looped.len() / 2);
+        println!(
+            "up to {most} ports on a segment: {} of 2000 networks, median {median:?}, at most {:?}",
+            looped.len(),
+            looped.last()
+        );
     }
 }
 
