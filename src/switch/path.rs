@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
     pub(super) fn transmit(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
         // Of most frames, so not behind a jump table.
         if let Transmit::Wire(wire) = netdev.transmit {
-            self.to_wire(id, wire, transit);
+            self.leave_by_wire(id, wire, transit);
         } else {
             self.transmit_elsewhere(id, netdev, transit);
         }
@@ -328,7 +328,7 @@ impl<'a> Walk<'a> {
 
     /// To the outside.
     #[inline(always)]
-    fn to_wire(&mut self, id: NetdevId, wire: AttachmentId, transit: Transit) {
+    fn leave_by_wire(&mut self, id: NetdevId, wire: AttachmentId, transit: Transit) {
         let kind = match transit.rewritten() {
             false => self.header.kind,
             true => self.header_of(&transit).kind,
@@ -342,7 +342,7 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn transmit_elsewhere(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
         match netdev.transmit {
-            Transmit::Wire(wire) => self.to_wire(id, wire, transit),
+            Transmit::Wire(wire) => self.leave_by_wire(id, wire, transit),
             Transmit::Peer(peer) => self.cross(id, peer, transit),
             Transmit::Bridge(bridge) => {
                 self.count_tx(id, self.len(&transit));
