@@ -554,6 +554,11 @@ impl Network {
 
     /// Plugs an outside wire in or pulls it.
     pub fn set_plugged(&mut self, now: Instant, id: NetdevId, plug: bool) {
+        // The driver of a TAP tells first that it is closed, and then that there is no carrier: in between,
+        // a port that was disabled by hand comes back, so that it loses what it had learned.
+        if matches!(self.netdev(id).kind, Kind::Tap { plugged: true, .. }) && !plug {
+            self.state_changed(now, id);
+        }
         if let Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } =
             &mut self.netdev_mut(id).kind
             && *plugged != plug

@@ -255,6 +255,7 @@ fn scenario_from_file() {
         }
     }
     if let Some(difference) = difference {
-        panic!("\n{}", difference.text);
+        let (shortest, difference) = compare::shorten(&scenario, difference, 150);
+        panic!("\n{}\n\n{shortest}", difference.text);
     }
 }

@@ -207,6 +207,20 @@ pub(crate) const CASES: &[Case] = &[
             bridge -j fdb show dev v1",
     },
     Case {
+        name: "a disabled port whose TAP is closed forgets what it learned",
+        ports: 2,
+        bridge: "",
+        text: "
+            p1: h7 > h6 => p2
+            bridge link set dev p1 state 0
+            p2: h6 > h7 => -
+            unplug p1
+            bridge -j fdb show br br0
+            p2: h6 > h7 => -
+            plug p1
+            p2: h6 > h7 => p1",
+    },
+    Case {
         name: "a dummy as port",
         ports: 2,
         bridge: "",
