@@ -21,17 +21,20 @@
 //! # A frame's way
 //!
 //! ```text
-//! attachment ─▶ enter ─▶ receive ─▶ bridge: screen, state, learn, select ─▶ transmit ─▶ attachment
-//!               too long   tag too      bad source, reserved address,        port too small,
-//!               for the    short        port state, locked, same port,       peer down
-//!               MTU                     isolated, nobody to flood to,
+//! attachment ─▶ enter ─▶ receive ─▶ bridge: screen, state, VLAN, guard, ─▶ transmit ─▶ attachment
+//!               too long   tag too      learn, snoop, select                port too small,
+//!               for the    short                                            peer down,
+//!               MTU                     bad source, reserved address,       no carrier
+//!                                       port state, no member of the VLAN,
+//!                                       storm, locked, same port, isolated,
+//!                                       nobody to flood to,
 //!                                       malformed and to a group
 //! ```
 //!
 //! [`switch::path`] is the whole way between netdevs, [`switch::vlan`] through VLAN devices,
-//! [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what can go wrong there: each exit
-//! is a [`DropReason`](switch::DropReason) with a counter and a test, and the counters add up: frames
-//! in = forwarded + trapped + dropped by reason.
+//! [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
+//! can go wrong there: each exit is a [`DropReason`](switch::DropReason) with a counter and a test, and
+//! the counters add up: frames in = forwarded + trapped + dropped by reason.
 //!
 //! # Three kinds of state
 //!
@@ -55,6 +58,7 @@
 //! | entries per bridge, of any sort | 16,777,216 |
 //! | memory of a table | 38 to 76 octets an entry: 40 MB for a million stations, 80 MB at the bound of learned ones; half as much again while it doubles |
 //! | ports per bridge | 1,023, as in Linux |
+//! | VLANs per bridge | 4,094; 2 MiB in the model and 2 MiB in the plan if all are used, and with 64 ports in each 266,000 entries of the FDB |
 //! | secure addresses of a port, and stations with a VLAN of their own | 4,096 each |
 //! | bindings of IP address, station and port, per bridge | 16,384; then leases are not noted |
 //! | DHCP requests per bridge that wait for an answer | 4,096 |
