@@ -153,8 +153,9 @@ impl Network {
                 change(machine, &|it| it.startup_query_interval = time)
             }
         };
+        let snooped = self.snoops(id);
         let done = self.with_snooping(id, set);
-        if matches!(option, MulticastOption::Snooping(_)) && of == Scope::Bridge {
+        if self.snoops(id) != snooped && of == Scope::Bridge {
             self.join_snoopers(id, self.netdev(id).up);
         }
         self.touch();

@@ -221,6 +221,20 @@ pub(crate) const CASES: &[Case] = &[
             p2: h6 > h7 => p1",
     },
     Case {
+        name: "ff02::6a is left with IPv6, and joined again when snooping begins anew",
+        ports: 1,
+        bridge: "mcast_snooping 1",
+        text: "
+            ip link set p1 mtu 1000
+            ip link set p1 mtu 1500
+            ip link set br0 type bridge mcast_snooping 1
+            bridge -j fdb show dev br0
+            ip link set br0 type bridge mcast_snooping 0
+            bridge -j fdb show dev br0
+            ip link set br0 type bridge mcast_snooping 1
+            bridge -j fdb show dev br0",
+    },
+    Case {
         name: "a dummy as port",
         ports: 2,
         bridge: "",
