@@ -289,6 +289,11 @@ impl Kernel {
         if !command.contains(" show") {
             self.settle()?;
         }
+        // A bridge that begins to snoop takes no query from others before its own first one was due, at
+        // the next tick of the kernel's clock (`br_multicast_select_querier`).
+        if command.contains("mcast_") || command.starts_with("ip link set br") {
+            thread::sleep(Duration::from_millis(15));
+        }
         Ok(())
     }
 
