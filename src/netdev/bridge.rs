@@ -41,6 +41,9 @@ pub struct Bridge {
     pub(super) multicast_vlans: Option<u64>,
     /// `fdb_max_learned`; 0 for the default bound.
     pub fdb_max_learned: u32,
+    /// Some port had `neigh_suppress` or `neigh_vlan_suppress` when that of a port last changed. A port
+    /// that leaves takes nothing back (`br_recalculate_neigh_suppress_enabled`).
+    pub(super) suppresses: bool,
     /// A command chose the MTU, so it no longer follows the ports.
     pub mtu_set: bool,
     /// It has or had a port: only from then on its limits follow those of its ports
@@ -67,6 +70,7 @@ impl Bridge {
             multicast: mcast::Snooping::new(),
             multicast_vlans: None,
             fdb_max_learned: 0,
+            suppresses: false,
             mtu_set: false,
             had_port: false,
             carrier: None,

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::bridge::{Bridge, PortFlags};
+use super::bridge::{Bridge, Port, PortFlags};
 use super::{Address, Errno, Kind, NamespaceId, Netdev, Network, Refusal};
 use crate::switch::neighbours::{Known, PlanNeighbours, Station};
 use crate::switch::{NetdevId, PortNo, PortSet};
@@ -180,13 +180,12 @@ impl Network {
     /// A netdev's addresses are about to change. The fast path reads them only where a bridge answers
     /// for its stations, because it leaves its own addresses to its stack.
     pub(super) fn addresses_change(&mut self) {
-        let asks = |flags: PortFlags| {
-            let suppress = flags.neigh_suppress || flags.neigh_vlan_suppress;
-            suppress || flags.proxy_arp || flags.proxy_arp_wifi
+        let answers = |bridge: &Bridge| {
+            let proxy = |port: &Port| port.flags.proxy_arp || port.flags.proxy_arp_wifi;
+            bridge.suppresses || bridge.ports.iter().any(proxy)
         };
-        let bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
-        let mut ports = bridges.filter_map(Netdev::bridge).flat_map(|it| &it.ports);
-        if ports.any(|port| asks(port.flags)) {
+        let netdevs = self.netdevs.iter().filter(|netdev| netdev.alive);
+        if netdevs.filter_map(Netdev::bridge).any(answers) {
             self.touch();
         }
     }
@@ -205,8 +204,7 @@ impl Network {
         let by_vlan = ports(|flags| flags.neigh_vlan_suppress);
         let proxy_arp = ports(|flags| flags.proxy_arp);
         let proxy_arp_wifi = ports(|flags| flags.proxy_arp_wifi);
-        let suppress = [suppressing, by_vlan] != [PortSet::EMPTY; 2];
-        if !suppress && [proxy_arp, proxy_arp_wifi] == [PortSet::EMPTY; 2] {
+        if !bridge.suppresses && [proxy_arp, proxy_arp_wifi] == [PortSet::EMPTY; 2] {
             return None;
         }
         let in_vlan = bridge.vlans.iter().map(|(vid, vlan)| {
@@ -216,7 +214,7 @@ impl Network {
         let devices = self.vlan_devices_of(netdev, bridge);
         let known = [(None, netdev.id)].into_iter().chain(devices);
         Some(Arc::new(PlanNeighbours {
-            suppress,
+            suppress: bridge.suppresses,
             arp: netdev.arp,
             suppressing,
             by_vlan,

@@ -427,7 +427,13 @@ impl Network {
         let mab_ends = port.flags.mab && !flags.mab;
         let (guard, root_block) = (flags.guard, flags.root_block);
         if port.flags != flags {
+            let asked = (port.flags.neigh_suppress, port.flags.neigh_vlan_suppress);
             port.flags = flags;
+            if asked != (flags.neigh_suppress, flags.neigh_vlan_suppress) {
+                let asks =
+                    |port: &Port| port.flags.neigh_suppress || port.flags.neigh_vlan_suppress;
+                bridge.suppresses = bridge.ports.iter().any(asks);
+            }
             bridge.tree.set_guard(number, guard);
             bridge.tree.set_root_block(number, root_block);
             let (fast_leave, to_unicast) = (flags.fastleave, flags.mcast_to_unicast);

@@ -119,6 +119,21 @@ pub(crate) const CASES: &[Case] = &[
             br0: br0 arp request 10.0.0.9 10.0.0.9 => p1 p3",
     },
     Case {
+        name: "78 a port that leaves takes nothing back",
+        ports: 3,
+        bridge: "",
+        text: "
+            ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev br0
+            ip link set p1 type bridge_slave proxy_arp on
+            p1: h2 arp request 10.0.0.2 10.0.0.2 => p1 p2 p3 br0/broadcast
+            bridge link set dev p2 neigh_suppress on
+            ip link set p2 nomaster
+            p1: h2 arp request 10.0.0.2 10.0.0.2 => p3 br0/broadcast
+            bridge link set dev p3 neigh_suppress on
+            bridge link set dev p3 neigh_suppress off
+            p1: h2 arp request 10.0.0.2 10.0.0.2 => p1 p3 br0/broadcast",
+    },
+    Case {
         name: "78 the flag on another port: no answer, but the flood is kept from it",
         ports: 4,
         bridge: "",

@@ -9,7 +9,7 @@ use tapswitch::iproute::script::Script;
 use tapswitch::switch::{Counters, Egress, PacketType, Side, forward, originate};
 use tapswitch::time::Instant;
 
-use crate::differences::is_deletion;
+use crate::differences::names_an_entry;
 use crate::record::{Answer, Copy, Record};
 use crate::scenario::{Scenario, Step, answers};
 
@@ -22,7 +22,7 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
         ours.catch_up(now);
         match step {
             Step::Command(command) => {
-                if is_deletion(command) && ours.has_in_vlans_only(now, command) {
+                if names_an_entry(command) && ours.has_in_vlans_only(now, command) {
                     ours.record.in_vlans_only.insert(number);
                 }
                 let answer = ours.command(now, command);
@@ -80,11 +80,18 @@ impl Ours {
         }
     }
 
-    /// Whether the port that a deletion names has the address in VLANs, and not outside of them.
-    fn has_in_vlans_only(&mut self, now: Instant, deletion: &str) -> bool {
-        let words: Vec<&str> = deletion.split(' ').collect();
+    /// Whether the entry that a command adds or deletes is there in VLANs, and not outside of them: on
+    /// the port that a deletion names, on any for an addition.
+    fn has_in_vlans_only(&mut self, now: Instant, command: &str) -> bool {
+        let words: Vec<&str> = command.split(' ').collect();
         let (mac, port) = (words[3], words[5]);
-        let shown = self.command(now, &format!("bridge -j fdb show dev {port}"));
+        let shown = self.command(
+            now,
+            &match words[2] {
+                "del" => format!("bridge -j fdb show dev {port}"),
+                _ => "bridge -j fdb show".to_owned(),
+            },
+        );
         let rows: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap_or_default();
         let mut rows = rows
             .iter()
