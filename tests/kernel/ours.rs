@@ -81,21 +81,25 @@ impl Ours {
     }
 
     /// Whether the entry that a command adds or deletes is there in VLANs, and not outside of them: on
-    /// the port that a deletion names, on any for an addition.
+    /// the port that a deletion names, on any of its bridge for an addition.
     fn has_in_vlans_only(&mut self, now: Instant, command: &str) -> bool {
         let words: Vec<&str> = command.split(' ').collect();
-        let (mac, port) = (words[3], words[5]);
-        let shown = self.command(
-            now,
-            &match words[2] {
-                "del" => format!("bridge -j fdb show dev {port}"),
-                _ => "bridge -j fdb show".to_owned(),
-            },
-        );
+        let (verb, mac, port) = (words[2], words[3], words[5]);
+        let network = self.control.network();
+        let mut netdevs = network.netdevs().iter().filter(|netdev| netdev.alive);
+        let bridge = netdevs
+            .find(|netdev| netdev.name == port)
+            .and_then(|netdev| netdev.port)
+            .map(|(bridge, _)| network.netdev(bridge).name.clone());
+        let Some(bridge) = bridge else {
+            return false;
+        };
+        let shown = self.command(now, &format!("bridge -j fdb show br {bridge}"));
         let rows: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap_or_default();
         let mut rows = rows
             .iter()
-            .filter(|row| row["mac"] == mac && row.get("master").is_some())
+            .filter(|row| row["mac"] == mac && row["master"] == *bridge)
+            .filter(|row| verb == "add" || row["ifname"] == port)
             .peekable();
         rows.peek().is_some() && rows.all(|row| row.get("vlan").is_some())
     }
