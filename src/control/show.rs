@@ -103,8 +103,7 @@ impl Show<'_> {
         let network = self.network;
         let peer = match &netdev.kind {
             Kind::Veth { peer } => Some(network.netdev(*peer)),
-            Kind::Vlan(vlan) => Some(network.netdev(vlan.lower)),
-            _ => None,
+            _ => network.lower(netdev.id).map(|lower| network.netdev(lower)),
         };
         let elsewhere = peer.filter(|peer| peer.ns != netdev.ns);
         let mtu = network.mtu_range(netdev.id);

@@ -76,29 +76,30 @@ impl Network {
             Kind::Veth { peer } => Transmit::Peer(peer),
             Kind::Tap { wire, .. } | Kind::Outside { wire, .. } => Transmit::Wire(wire),
         };
-        let uppers = netdev.uppers.iter().filter_map(|id| {
+        let vlans = netdev.uppers.iter().filter_map(|id| {
             let vlan = self.vlan_device(*id)?;
             Some((vlan.tag_type, vlan.vid, *id))
         });
+        let vlans: Vec<_> = vlans.collect();
         PlanNetdev {
             up: netdev.up,
             mac: netdev.mac,
             mtu: netdev.mtu,
             receive: receive.unwrap_or(Receive::Stack),
             transmit,
-            uppers: (!netdev.uppers.is_empty()).then(|| Box::new(Uppers::new(uppers))),
+            uppers: (!vlans.is_empty()).then(|| Box::new(Uppers::new(vlans))),
             stack: netdev.stack.unwrap_or(NO_STACK),
         }
     }
 
     fn compile_vlan_device(&self, vlan: &VlanDevice) -> PlanVlanDevice {
         PlanVlanDevice {
-            lower: vlan.lower,
+            lower: vlan.stacked.lower,
             tag_type: vlan.tag_type,
             vid: vlan.vid,
-            carrier: vlan.carrier,
+            carrier: vlan.stacked.carrier,
             reorder_hdr: vlan.flags.reorder_hdr,
-            lower_takes_tags: !matches!(self.netdev(vlan.lower).kind, Kind::Dummy | Kind::Vlan(_)),
+            lower_takes_tags: takes_tags(&self.netdev(vlan.stacked.lower).kind),
             ingress_qos: vlan.ingress_qos,
             egress_qos: vlan.egress_qos(),
         }
@@ -159,6 +160,11 @@ impl Network {
             },
         }
     }
+}
+
+/// Whether the driver of a netdev takes a tag in metadata (`NETIF_F_HW_VLAN_*TAG_TX`).
+fn takes_tags(kind: &Kind) -> bool {
+    !matches!(kind, Kind::Dummy) && kind.stacked().is_none()
 }
 
 fn select(bridge: &Bridge, wanted: impl Fn(&Port) -> bool) -> PortSet {

@@ -236,7 +236,7 @@ impl Network {
             .unwrap_or_default()
     }
 
-    /// Deletes a netdev; a veth's peer and the VLAN devices on it go with it, a bridge lets its ports go
+    /// Deletes a netdev; a veth's peer and what stands on it go with it, a bridge lets its ports go
     /// (`rtnl_delete_link`).
     ///
     /// # Errors
@@ -345,8 +345,8 @@ impl Network {
             self.note_peer_namespace(ns, behind);
             self.note_peer_namespace(behind, ns);
         }
-        if let Some(vlan) = self.vlan_device(id) {
-            let below = self.netdev(vlan.lower).ns;
+        if let Some(lower) = self.lower(id) {
+            let below = self.netdev(lower).ns;
             self.note_peer_namespace(ns, below);
         }
         for upper in self.netdev(id).uppers.clone() {
@@ -355,8 +355,8 @@ impl Network {
         }
         self.unlist(id);
         self.list(id, ns, name, ifindex);
-        for vlan in self.to_watch.take().unwrap_or_default() {
-            self.watch_link(vlan);
+        for upper in self.to_watch.take().unwrap_or_default() {
+            self.watch_link(upper);
         }
         let netdev = self.netdev_mut(id);
         netdev.opened = false;
@@ -425,7 +425,7 @@ impl Network {
             return Ok(());
         }
         self.mtu_range(id).check(mtu)?;
-        if let Some(lower) = self.vlan_device(id).map(|vlan| self.netdev(vlan.lower))
+        if let Some(lower) = self.lower(id).map(|lower| self.netdev(lower))
             && mtu > lower.mtu
         {
             let note = format!("the MTU is at most that of {}, {}", lower.name, lower.mtu);
@@ -530,8 +530,7 @@ impl Network {
                 self.with_tree(now, id, false, |tree| tree.set_up(now, up));
             }
             Kind::Veth { peer } => self.state_changed(now, peer),
-            Kind::Vlan(_) => self.vlan_switched(now, id, up),
-            _ => {}
+            _ => self.switched(now, id, up),
         }
         match self.netdev(id).port {
             Some((bridge, number)) if !up => {

@@ -6,7 +6,7 @@
 //! reads of it is compiled into a [`Plan`](crate::switch::Plan) by [`Network::plan`].
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
-//! [`vlan_device`] (VLANs of a netdev), [`bridge`] and [`ports`] (bridges and their ports), [`vlan`]
+//! [`stacked`] (netdevs on netdevs), [`vlan_device`] (VLANs of a netdev), [`bridge`] and [`ports`] (bridges and their ports), [`vlan`]
 //! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
 //! (the guards of ports), then
 //! [`compile`].
@@ -36,6 +36,7 @@ pub mod nesting;
 pub mod network;
 pub mod ports;
 pub mod refusal;
+pub mod stacked;
 pub mod vlan;
 pub mod vlan_device;
 
@@ -44,4 +45,5 @@ pub use address::Address;
 pub use bridge::{Bridge, Port};
 pub use network::{AttachmentError, AttachmentInfo, Kind, NamespaceId, Netdev, Network, OperState};
 pub use refusal::{Errno, Refusal};
+pub use stacked::Stacked;
 pub use vlan_device::VlanDevice;

@@ -1,4 +1,4 @@
-//! Which netdevs stand on which: VLAN devices on their lower, bridges on their ports
+//! Which netdevs stand on which: VLAN devices and others on their lower, bridges on their ports
 //! (`__netdev_upper_dev_link`).
 
 use std::collections::{HashMap, HashSet};
@@ -63,9 +63,8 @@ struct Nesting<'a> {
 impl Nesting<'_> {
     fn lowers(&self, id: NetdevId) -> Vec<NetdevId> {
         match &self.network.netdev(id).kind {
-            Kind::Vlan(vlan) => vec![vlan.lower],
             Kind::Bridge(bridge) => bridge.ports.iter().map(|port| port.netdev).collect(),
-            _ => Vec::new(),
+            kind => kind.stacked().map(|it| it.lower).into_iter().collect(),
         }
     }
 

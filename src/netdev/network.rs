@@ -141,7 +141,8 @@ pub struct Netdev {
     pub kind: Kind,
     /// The bridge it is a port of, and its number there.
     pub port: Option<(NetdevId, PortNo)>,
-    /// The VLAN devices on it, by tag type and VID, as the kernel walks them.
+    /// What stands on it: its VLAN devices by tag type and VID, as the kernel walks them, then others,
+    /// oldest first.
     pub uppers: Vec<NetdevId>,
     /// IP addresses, in the order in which the kernel dumps them.
     pub addresses: Vec<Address>,
@@ -232,7 +233,7 @@ pub struct Network {
     /// Counters of VLANs that were given out, which is the first free one. None is used twice, so a VLAN
     /// that goes and comes back while VLANs are counted takes 32 octets more in each worker.
     pub(super) vlan_counters: u32,
-    /// VLAN devices whose carrier changed while a netdev moves to another namespace: the link watch
+    /// Uppers whose carrier changed while a netdev moves to another namespace: the link watch
     /// looks at them when it has arrived.
     pub(super) to_watch: Option<Vec<NetdevId>>,
     /// BPDUs to send, and the ports to send them by.
@@ -380,7 +381,7 @@ impl Network {
             Kind::Loopback | Kind::Dummy => true,
             Kind::Bridge(bridge) => bridge.carrier.unwrap_or(true),
             Kind::Veth { peer } => netdev.up && self.netdev(*peer).up,
-            Kind::Vlan(vlan) => vlan.carrier,
+            Kind::Vlan(vlan) => vlan.stacked.carrier,
             Kind::Tap { plugged, .. } => netdev.up && *plugged,
             Kind::Outside { plugged, .. } => *plugged,
         }
@@ -396,7 +397,7 @@ impl Network {
         match &netdev.kind {
             Kind::Loopback | Kind::Dummy => OperState::Unknown,
             Kind::Bridge(bridge) if bridge.carrier.is_none() => OperState::Unknown,
-            Kind::Vlan(vlan) => vlan.operstate,
+            Kind::Vlan(vlan) => vlan.stacked.operstate,
             _ if self.carrier(id) => OperState::Up,
             Kind::Veth { peer } => self.without_carrier(id, *peer),
             _ => OperState::Down,

@@ -119,6 +119,7 @@ impl Network {
                 format!("a bridge has at most {} ports", PortNo::MAX),
             ));
         };
+        self.check_handler(id)?;
         self.check_nesting(id, master)?;
         let port = Port::new(id, number);
         let cost = self.path_cost(id);
@@ -180,12 +181,12 @@ impl Network {
         if self.has_speed(id) { 2 } else { 100 }
     }
 
-    /// Whether a netdev reports a speed: VLAN devices that of their lower, bridges that of a port in use.
+    /// Whether a netdev reports a speed: uppers that of their lower, bridges that of a port in use.
     fn has_speed(&self, id: NetdevId) -> bool {
         match &self.netdev(id).kind {
             Kind::Veth { .. } | Kind::Tap { .. } | Kind::Outside { .. } => true,
             Kind::Loopback | Kind::Dummy => false,
-            Kind::Vlan(vlan) => self.has_speed(vlan.lower),
+            Kind::Vlan(vlan) => self.has_speed(vlan.stacked.lower),
             Kind::Bridge(bridge) => bridge
                 .ports
                 .iter()

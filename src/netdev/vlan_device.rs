@@ -1,10 +1,8 @@
 //! VLAN devices: the uppers of a netdev that take one VLAN of its frames each.
 //!
 //! A VLAN device has no carrier, address or MTU of its own making: it follows its *lower*, whatever
-//! kind that is, another VLAN device included. The kernel does so by notifications, and what a device
-//! missed while it was down it does not learn later; so carrier and operational state are kept here
-//! and change on the same events ([`Network::set_up`], `state_changed`, `address_changed`,
-//! `change_mtu`). Read `net/8021q/vlan.c` (`vlan_device_event`) for the events, `vlan_netlink.c` for
+//! kind that is, another VLAN device included. [`stacked`](super::stacked) has what it shares with
+//! other netdevs that stand on one. Read `net/8021q/vlan.c` (`vlan_device_event`) for the events, `vlan_netlink.c` for
 //! making and changing devices, `vlan_dev.c` for opening and closing them.
 //!
 //! Bounds: 4,095 devices and tag type on one lower; chains of eight netdevs ([`MAX_NEST`](super::nesting::MAX_NEST)).
@@ -14,8 +12,8 @@
 //! the lower's from when the device was made; the kernel looks again when features change.
 
 use super::link::{MtuRange, NewLink};
-use super::network::Mark;
-use super::{Errno, Kind, Network, OperState, Refusal};
+use super::stacked::Stacked;
+use super::{Errno, Kind, Network, Refusal};
 use crate::switch::NetdevId;
 use crate::time::Instant;
 use crate::wire::{MacAddr, TagType, Vid};
@@ -27,8 +25,8 @@ const REGISTRATION: MacAddr = MacAddr::new([0x01, 0x80, 0xc2, 0, 0, 0x21]);
 /// A VLAN device's own part of its netdev.
 #[derive(Clone, Debug)]
 pub struct VlanDevice {
-    /// The netdev below it.
-    pub lower: NetdevId,
+    /// The netdev below it, and what it follows it in.
+    pub stacked: Stacked,
     /// The type of its tag (`protocol`).
     pub tag_type: TagType,
     /// Its VID, 0 to 4094; 0 takes priority-tagged frames.
@@ -40,12 +38,6 @@ pub struct VlanDevice {
     /// The PCP of the tag by the priority of a frame, in the order in which commands first named the
     /// priority (`egress-qos-map`).
     egress_qos: Vec<(u32, u8)>,
-    /// Whether it has carrier (`__LINK_STATE_NOCARRIER` unset).
-    pub(super) carrier: bool,
-    /// What the link watch made of that when it last changed.
-    pub(super) operstate: OperState,
-    /// Largest TCP super-frame, its lower's when it was made (`netif_inherit_tso_max`).
-    pub tso_max_size: u32,
 }
 
 /// The flags of a VLAN device (`VLAN_FLAG_*`).
@@ -223,15 +215,12 @@ impl Network {
         }
         let (mac, multicast, arp) = (below.mac, below.multicast, below.arp);
         let mut vlan = VlanDevice {
-            lower,
+            stacked: self.stacked_on(lower),
             tag_type,
             vid,
             flags: VlanFlags::default(),
             ingress_qos: [0; 8],
             egress_qos: Vec::new(),
-            carrier: false,
-            operstate: OperState::Down,
-            tso_max_size: self.tso_max_size(lower),
         };
         vlan.change(change);
         let mark = self.mark();
@@ -244,7 +233,7 @@ impl Network {
             self.forget_since(&mark);
             return Err(refusal);
         }
-        self.stand_on(now, id, lower);
+        self.stand_vlan_on(now, id, lower);
         Ok(id)
     }
 
@@ -271,50 +260,35 @@ impl Network {
     }
 
     /// Puts a new VLAN device on its lower (the second half of `register_vlan_dev`).
-    fn stand_on(&mut self, now: Instant, id: NetdevId, lower: NetdevId) {
+    fn stand_vlan_on(&mut self, now: Instant, id: NetdevId, lower: NetdevId) {
         let key = |network: &Self, id: NetdevId| {
             let vlan = network.vlan_device(id);
             vlan.map(|vlan| (vlan.tag_type, vlan.vid))
         };
         let mine = key(self, id);
-        let at = self
-            .netdev(lower)
-            .uppers
-            .partition_point(|other| key(self, *other) < mine);
-        let below = self.netdev_mut(lower);
-        below.uppers.insert(at, id);
-        if below.uppers.len() == 1 && !below.groups.contains(&REGISTRATION) {
-            below.groups.push(REGISTRATION);
+        let before = |other: &NetdevId| key(self, *other).is_some_and(|key| Some(key) < mine);
+        let at = self.netdev(lower).uppers.partition_point(before);
+        if !self.has_vlan_devices(lower) {
+            let groups = &mut self.netdev_mut(lower).groups;
+            if !groups.contains(&REGISTRATION) {
+                groups.push(REGISTRATION);
+            }
         }
-        let (here, there) = (self.netdev(id).ns, self.netdev(lower).ns);
-        self.note_peer_namespace(here, there);
-        // The link watch looks at a new device in any case.
-        let carrier = self.carrier(lower);
-        if let Some(vlan) = self.vlan_device_mut(id) {
-            vlan.carrier = carrier && !vlan.flags.bridge_binding;
-        }
-        self.watch_link(id);
+        self.stand_on(id, at);
         self.follow_members(now, lower);
-        self.touch();
     }
 
-    /// Takes a VLAN device off its lower (`unregister_vlan_dev`).
-    pub(super) fn leave_lower(&mut self, id: NetdevId) {
-        let Some(lower) = self.vlan_device(id).map(|vlan| vlan.lower) else {
-            return;
-        };
-        let below = self.netdev_mut(lower);
-        below.uppers.retain(|upper| *upper != id);
-        if below.uppers.is_empty() {
-            below.groups.retain(|group| *group != REGISTRATION);
+    /// A VLAN device has left its lower (`unregister_vlan_dev`).
+    pub(super) fn vlan_left(&mut self, lower: NetdevId) {
+        if !self.has_vlan_devices(lower) {
+            let groups = &mut self.netdev_mut(lower).groups;
+            groups.retain(|group| *group != REGISTRATION);
         }
     }
 
-    /// Takes back the VLAN devices made since a mark.
-    pub(super) fn unmake_uppers(&mut self, mark: &Mark) {
-        for id in self.made_since(mark) {
-            self.leave_lower(id);
-        }
+    fn has_vlan_devices(&self, lower: NetdevId) -> bool {
+        let mut uppers = self.netdev(lower).uppers.iter();
+        uppers.any(|upper| self.vlan_device(*upper).is_some())
     }
 
     /// Changes a VLAN device (`vlan_changelink`); id and protocol stay what they are. The change has
@@ -334,11 +308,8 @@ impl Network {
     }
 
     /// Whether a VLAN device may come up (`vlan_dev_open`).
-    pub(super) fn check_open(&self, id: NetdevId) -> Result<(), Refusal> {
-        let Some(vlan) = self.vlan_device(id) else {
-            return Ok(());
-        };
-        let lower = self.netdev(vlan.lower);
+    pub(super) fn check_vlan_open(&self, id: NetdevId, vlan: &VlanDevice) -> Result<(), Refusal> {
+        let lower = self.netdev(vlan.stacked.lower);
         if self.netdev(id).up || lower.up || vlan.flags.loose_binding {
             return Ok(());
         }
@@ -351,57 +322,35 @@ impl Network {
         let Some(vlan) = self.vlan_device(id) else {
             return;
         };
-        let (lower, bound) = (vlan.lower, vlan.flags.bridge_binding);
+        let (lower, bound) = (vlan.stacked.lower, vlan.flags.bridge_binding);
         if up {
             self.inherit_address(now, id, lower);
         }
         self.set_rx_mode(lower);
         if !up && !bound {
-            self.set_vlan_carrier(now, id, false);
+            self.set_stacked_carrier(now, id, false);
         } else if !bound && self.carrier(lower) {
-            self.set_vlan_carrier(now, id, true);
+            self.set_stacked_carrier(now, id, true);
         }
     }
 
-    /// A lower came up or went down: so do the devices on it (`NETDEV_UP`, `NETDEV_DOWN`).
-    pub(super) fn uppers_switched(&mut self, now: Instant, id: NetdevId, up: bool) {
-        for upper in self.netdev(id).uppers.clone() {
-            let Some(vlan) = self.vlan_device(upper) else {
-                continue;
-            };
-            let loose = vlan.flags.loose_binding;
-            let changes = self.netdev(upper).up != up;
-            if changes && !loose {
-                self.switch(now, upper, up);
-            }
-            // What is up already learns of the lower's carrier, which came with it.
-            if up || (changes && !loose) {
-                self.transfer_carrier(now, id, upper);
-            }
+    /// The lower of a VLAN device came up or went down: so does the device, unless it is loose.
+    pub(super) fn vlan_lower_switched(
+        &mut self,
+        now: Instant,
+        lower: NetdevId,
+        id: NetdevId,
+        up: bool,
+    ) {
+        let vlan = self.vlan_device(id);
+        let loose = vlan.is_some_and(|vlan| vlan.flags.loose_binding);
+        let changes = self.netdev(id).up != up && !loose;
+        if changes {
+            self.switch(now, id, up);
         }
-        if up {
-            self.follow_members(now, id);
-        }
-    }
-
-    /// A netdev's state changed while it is up, or the kernel looks at it again (`NETDEV_CHANGE`): its
-    /// port follows, and the VLAN devices on it.
-    pub(super) fn state_changed(&mut self, now: Instant, id: NetdevId) {
-        self.check_port(now, id);
-        if !self.netdev(id).up {
-            return;
-        }
-        for upper in self.netdev(id).uppers.clone() {
-            self.transfer_carrier(now, id, upper);
-        }
-        self.follow_members(now, id);
-    }
-
-    /// `vlan_stacked_transfer_operstate`.
-    fn transfer_carrier(&mut self, now: Instant, lower: NetdevId, upper: NetdevId) {
-        let vlan = self.vlan_device(upper);
-        if vlan.is_some_and(|vlan| !vlan.flags.bridge_binding) {
-            self.set_vlan_carrier(now, upper, self.carrier(lower));
+        // What is up already learns of the lower's carrier, which came with it.
+        if up || changes {
+            self.transfer_carrier(now, lower, id);
         }
     }
 
@@ -418,7 +367,7 @@ impl Network {
                 continue;
             };
             let carrier = self.carrier(bridge) && self.member_runs(bridge, vid);
-            self.set_vlan_carrier(now, upper, carrier);
+            self.set_stacked_carrier(now, upper, carrier);
         }
     }
 
@@ -433,69 +382,8 @@ impl Network {
         })
     }
 
-    /// `netif_carrier_on`, `netif_carrier_off`, and the link watch after it.
-    fn set_vlan_carrier(&mut self, now: Instant, id: NetdevId, carrier: bool) {
-        match self.vlan_device_mut(id) {
-            Some(vlan) if vlan.carrier != carrier => vlan.carrier = carrier,
-            _ => return,
-        }
-        self.watch_link(id);
-        if let Some(later) = &mut self.to_watch {
-            later.push(id);
-        }
-        self.touch();
-        if self.netdev(id).up {
-            self.state_changed(now, id);
-        }
-    }
-
-    /// `rfc2863_policy`.
-    pub(super) fn watch_link(&mut self, id: NetdevId) {
-        let Some(vlan) = self.vlan_device(id) else {
-            return;
-        };
-        let operstate = if vlan.carrier {
-            OperState::Up
-        } else {
-            self.without_carrier(id, vlan.lower)
-        };
-        if let Some(vlan) = self.vlan_device_mut(id) {
-            vlan.operstate = operstate;
-        }
-    }
-
-    /// Returns what a netdev without carrier says of its link: whether the netdev behind it is the
-    /// reason. The kernel looks that one's number up in this namespace, whoever has it there
-    /// (`default_operstate`).
-    pub(super) fn without_carrier(&self, id: NetdevId, behind: NetdevId) -> OperState {
-        let (netdev, ifindex) = (self.netdev(id), self.netdev(behind).ifindex);
-        match self.find_ifindex(netdev.ns, ifindex) {
-            Some(behind) if ifindex != netdev.ifindex && !self.carrier(behind) => {
-                OperState::LowerLayerDown
-            }
-            _ => OperState::Down,
-        }
-    }
-
-    /// A netdev's address changed, or was set again (`NETDEV_CHANGEADDR`): its port follows, and the
-    /// VLAN devices on it that are up and have no address of their own (`vlan_sync_address`).
-    pub(super) fn address_changed(&mut self, now: Instant, id: NetdevId) {
-        self.forget_neighbours(id);
-        let mac = self.netdev(id).mac;
-        if let Some((bridge, number)) = self.netdev(id).port {
-            self.change_port_local(now, bridge, number, mac);
-            self.recalculate_bridge_address(now, bridge);
-        }
-        for upper in self.netdev(id).uppers.clone() {
-            if self.netdev(upper).up {
-                self.inherit_address(now, upper, id);
-            }
-        }
-        self.set_rx_mode(id);
-    }
-
     /// `vlan_dev_inherit_address`.
-    fn inherit_address(&mut self, now: Instant, id: NetdevId, lower: NetdevId) {
+    pub(super) fn inherit_address(&mut self, now: Instant, id: NetdevId, lower: NetdevId) {
         let mac = self.netdev(lower).mac;
         let netdev = self.netdev_mut(id);
         if netdev.mac_set || netdev.mac == mac {
@@ -504,118 +392,5 @@ impl Network {
         netdev.mac = mac;
         self.address_changed(now, id);
         self.touch();
-    }
-
-    /// Returns the unicast addresses that a netdev listens to beside its own: those of its list, and
-    /// what the VLAN devices on it that are up want to hear (`dev_uc_sync`).
-    #[must_use]
-    pub fn unicast_list(&self, id: NetdevId) -> Vec<MacAddr> {
-        let netdev = self.netdev(id);
-        let mut list = netdev.unicast.clone();
-        for upper in self.uppers_up(id) {
-            let own = Some(self.netdev(upper).mac).filter(|mac| *mac != netdev.mac);
-            add_missing(&mut list, own.into_iter().chain(self.unicast_list(upper)));
-        }
-        list
-    }
-
-    /// Returns the group addresses that a netdev listens to, in the same way (`dev_mc_sync`).
-    #[must_use]
-    pub fn group_list(&self, id: NetdevId) -> Vec<MacAddr> {
-        let mut list = self.netdev(id).groups.clone();
-        for upper in self.uppers_up(id) {
-            add_missing(&mut list, self.group_list(upper));
-        }
-        list
-    }
-
-    fn uppers_up(&self, id: NetdevId) -> impl Iterator<Item = NetdevId> {
-        let uppers = self.netdev(id).uppers.iter().copied();
-        uppers.filter(|upper| self.netdev(*upper).up)
-    }
-
-    /// A netdev's list of unicast addresses changed, or it came up. Those that cannot filter by it are
-    /// promiscuous while it is not empty; VLAN devices can, because they tell their lower. One that is
-    /// down is left as it is (`__dev_set_rx_mode`).
-    pub(super) fn set_rx_mode(&mut self, id: NetdevId) {
-        if !self.netdev(id).up {
-            return;
-        }
-        if let Some(lower) = self.vlan_device(id).map(|vlan| vlan.lower) {
-            return self.set_rx_mode(lower);
-        }
-        let wanted = !self.unicast_list(id).is_empty();
-        let netdev = self.netdev_mut(id);
-        if netdev.uc_promisc != wanted {
-            netdev.uc_promisc = wanted;
-            self.touch();
-        }
-    }
-
-    /// Returns how many want a netdev promiscuous, itself included.
-    #[must_use]
-    pub fn promiscuity(&self, id: NetdevId) -> u32 {
-        let netdev = self.netdev(id);
-        netdev.promiscuity + u32::from(netdev.uc_promisc)
-    }
-
-    /// One more, or one less, wants a netdev promiscuous; the first and the last tell the lower of a VLAN
-    /// device (`vlan_dev_change_rx_flags`).
-    pub(super) fn step_promiscuity(&mut self, id: NetdevId, more: bool) {
-        let netdev = self.netdev_mut(id);
-        netdev.promiscuity = step(netdev.promiscuity, more);
-        let edge = netdev.promiscuity == u32::from(more);
-        if let Some(lower) = self.vlan_device(id).map(|vlan| vlan.lower).filter(|_| edge) {
-            self.step_promiscuity(lower, more);
-        }
-        self.touch();
-    }
-
-    /// The same for all multicast.
-    pub(super) fn step_allmulti(&mut self, id: NetdevId, more: bool) {
-        let netdev = self.netdev_mut(id);
-        netdev.allmulti = step(netdev.allmulti, more);
-        let edge = netdev.allmulti == u32::from(more);
-        if let Some(lower) = self.vlan_device(id).map(|vlan| vlan.lower).filter(|_| edge) {
-            self.step_allmulti(lower, more);
-        }
-    }
-
-    /// Largest TCP super-frame of a netdev; a bridge takes the least of its ports' (`br_set_gso_limits`).
-    #[must_use]
-    pub fn tso_max_size(&self, id: NetdevId) -> u32 {
-        match &self.netdev(id).kind {
-            Kind::Loopback | Kind::Veth { .. } => VIRTUAL_TSO_MAX_SIZE,
-            Kind::Dummy | Kind::Tap { .. } | Kind::Outside { .. } => TSO_MAX_SIZE,
-            Kind::Vlan(vlan) => vlan.tso_max_size,
-            Kind::Bridge(bridge) if !bridge.had_port => TSO_MAX_SIZE,
-            Kind::Bridge(bridge) => {
-                let ports = bridge.ports.iter();
-                let sizes = ports.map(|port| self.tso_max_size(port.netdev));
-                sizes.min().unwrap_or(VIRTUAL_TSO_MAX_SIZE)
-            }
-        }
-    }
-}
-
-/// Largest TCP super-frame of a netdev that says nothing about it (`TSO_LEGACY_MAX_SIZE`).
-const TSO_MAX_SIZE: u32 = 65_536;
-
-/// Largest TCP super-frame of netdevs that only exist in the kernel (`TSO_MAX_SIZE`).
-const VIRTUAL_TSO_MAX_SIZE: u32 = 524_280;
-
-fn step(count: u32, more: bool) -> u32 {
-    if more {
-        count + 1
-    } else {
-        count.saturating_sub(1)
-    }
-}
-
-fn add_missing(list: &mut Vec<MacAddr>, more: impl IntoIterator<Item = MacAddr>) {
-    for mac in more {
-        if !list.contains(&mac) {
-            list.push(mac);
-        }
     }
 }
