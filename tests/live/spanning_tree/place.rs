@@ -1,0 +1,313 @@
+//! A network namespace of a test's own, with the machine's side of a network in it: another switch,
+//! made and asked by its own programs. What runs there ends with the test, by its process id.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::bench::await_that;
+
+/// Longer than any test; ends the namespace should the test not get to it.
+const AT_MOST: &str = "300";
+
+/// The namespace, held by a process that sleeps.
+pub(super) struct Place {
+    holder: Child,
+    enter: Vec<String>,
+}
+
+impl Place {
+    /// Makes the namespace.
+    pub(super) fn new() -> Self {
+        let mut holder = Command::new("unshare")
+            .args(["-n", "-m", "sh", "-c"])
+            .arg(format!(
+                "mount -t sysfs sysfs /sys; ip link set lo up; echo ready; exec sleep {AT_MOST}"
+            ))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let out = holder.stdout.take().unwrap();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "no network namespace");
+        let target = holder.id().to_string();
+        let enter = ["nsenter", "-t", &target, "-n", "-m"];
+        let enter = enter.map(str::to_owned).to_vec();
+        Self { holder, enter }
+    }
+
+    /// Returns the words that start a program in the namespace.
+    pub(super) fn enter(&self) -> Vec<&str> {
+        self.enter.iter().map(String::as_str).collect()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.enter[0]);
+        command.args(&self.enter[1..]).args(words);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a program there to its end; what it printed, or what it complained about.
+    pub(super) fn attempt(&self, words: &[&str]) -> Result<String, String> {
+        let output = self.command(words).output().unwrap();
+        let text = |octets| String::from_utf8_lossy(octets).into_owned();
+        match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(text(&output.stderr)),
+        }
+    }
+
+    /// Runs a program that does not fail, given as one line.
+    pub(super) fn run(&self, line: &str) -> String {
+        let words: Vec<_> = line.split_whitespace().collect();
+        self.attempt(&words)
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// Makes a cable with both ends up: `near` for the other switch, `far` for ours.
+    pub(super) fn cable(&self, near: &str, far: &str) {
+        self.run(&format!("ip link add {near} type veth peer name {far}"));
+        self.run(&format!("ip link set {near} up"));
+        self.run(&format!("ip link set {far} up"));
+    }
+
+    /// Gives the station that the tests ping to a bridge.
+    pub(super) fn station(&self, bridge: &str) {
+        self.run(&format!("ip addr add 10.0.0.9/24 dev {bridge}"));
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+/// Stands for a root that not all ports know.
+const NOT_AGREED: &str = "not agreed";
+
+/// What a bridge says of its spanning tree: the root, and the state of each port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) root: String,
+    pub(super) ports: BTreeMap<String, String>,
+}
+
+impl State {
+    /// Returns the state of a port, in the words of classic STP. Open vSwitch does not name the disabled.
+    pub(super) fn port(&self, name: &str) -> &str {
+        match self.ports.get(name).map_or("", String::as_str) {
+            "" => "disabled",
+            "discarding" => "blocking",
+            state => state,
+        }
+    }
+
+    /// Puts what two bridges say together.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        if self.root != other.root {
+            self.root = NOT_AGREED.to_owned();
+        }
+        self.ports.extend(other.ports);
+        self
+    }
+
+    /// Reads what `ip -j -d link show` printed of a bridge's ports. (Of the bridge itself iproute2 6.1 prints
+    /// its own identifier as that of the root.)
+    pub(super) fn of_ports(printed: &str) -> Self {
+        let printed: Value = serde_json::from_str(printed).unwrap_or_default();
+        let mut state = Self::default();
+        for row in printed.as_array().into_iter().flatten() {
+            let of_port = &row["linkinfo"]["info_slave_data"];
+            let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (name, port_state) = (word(&row["ifname"]), word(&of_port["state"]));
+            if port_state.is_empty() {
+                continue;
+            }
+            let root = word(&of_port["root_id"]);
+            if !state.ports.is_empty() && root != state.root {
+                state.root = NOT_AGREED.to_owned();
+            } else {
+                state.root = root;
+            }
+            state.ports.insert(name, port_state);
+        }
+        state
+    }
+}
+
+/// Times as short as both sides take, in seconds.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub(super) hello: u32,
+    pub(super) max_age: u32,
+    pub(super) forward_delay: u32,
+}
+
+/// The bridge of the kernel that runs.
+pub(super) struct Kernel;
+
+impl Kernel {
+    /// Makes the bridge, with spanning tree, a station's address, and these ports; `None` where the
+    /// kernel cannot.
+    pub(super) fn start(
+        place: &Place,
+        name: &str,
+        times: Times,
+        priority: u16,
+        ports: &[&str],
+    ) -> Option<Self> {
+        let add = format!(
+            "ip link add {name} type bridge mcast_snooping 0 stp_state 1 hello_time {} max_age {} \
+             forward_delay {} priority {priority}",
+            times.hello * 100,
+            times.max_age * 100,
+            times.forward_delay * 100
+        );
+        match place.attempt(&add.split_whitespace().collect::<Vec<_>>()) {
+            Err(error) if error.contains("Unknown device type") => return None,
+            made => made.unwrap(),
+        };
+        for port in ports {
+            place.run(&format!("ip link set {port} master {name}"));
+        }
+        place.run(&format!("ip link set {name} up"));
+        place.station(name);
+        Some(Self)
+    }
+
+    pub(super) fn state(&self, place: &Place, name: &str) -> State {
+        State::of_ports(&place.run(&format!("ip -j -d link show master {name}")))
+    }
+}
+
+/// Open vSwitch with its userspace datapath, in a folder of its own.
+pub(super) struct Ovs {
+    folder: tempfile::TempDir,
+    daemons: Vec<Child>,
+}
+
+impl Ovs {
+    /// Starts the database and the switch in the namespace.
+    pub(super) fn start(place: &Place) -> Self {
+        let mut ovs = Self {
+            folder: tempfile::tempdir().unwrap(),
+            daemons: Vec::new(),
+        };
+        let schema = "/usr/share/openvswitch/vswitch.ovsschema";
+        let (database, socket) = (ovs.path("conf.db"), ovs.path("db.sock"));
+        place.run(&format!("ovsdb-tool create {database} {schema}"));
+        ovs.daemon(
+            place,
+            &format!("ovsdb-server {database} --remote=punix:{socket}"),
+            "server",
+        );
+        await_that("the database's socket", || {
+            std::path::Path::new(&socket).exists()
+        });
+        ovs.vsctl(place, "--no-wait init");
+        ovs.daemon(place, &format!("ovs-vswitchd unix:{socket}"), "switch");
+        await_that("the switch's socket", || {
+            std::path::Path::new(&ovs.path("switch.ctl")).exists()
+        });
+        ovs
+    }
+
+    fn path(&self, name: &str) -> String {
+        let path: PathBuf = self.folder.path().join(name);
+        path.display().to_string()
+    }
+
+    /// Starts a daemon in the foreground: it is this process's child, and ends with the test.
+    fn daemon(&mut self, place: &Place, line: &str, name: &str) {
+        let line = format!(
+            "{line} --no-chdir --pidfile={} --unixctl={} --log-file={} -vconsole:off -vsyslog:off",
+            self.path(&format!("{name}.pid")),
+            self.path(&format!("{name}.ctl")),
+            self.path(&format!("{name}.log"))
+        );
+        let words: Vec<_> = line.split_whitespace().collect();
+        let mut command = place.command(&words);
+        for variable in ["OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR"] {
+            command.env(variable, self.folder.path());
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.daemons.push(command.spawn().unwrap());
+    }
+
+    pub(super) fn vsctl(&self, place: &Place, line: &str) -> String {
+        let socket = self.path("db.sock");
+        place.run(&format!("ovs-vsctl --timeout=20 --db=unix:{socket} {line}"))
+    }
+
+    /// Makes a bridge with these ports. `protocol`: its settings in the words of `ovs-vsctl set bridge`.
+    pub(super) fn bridge(&self, place: &Place, name: &str, protocol: &str, ports: &[&str]) {
+        let mut line =
+            format!("add-br {name} -- set bridge {name} datapath_type=netdev {protocol}");
+        for (number, port) in (1..).zip(ports) {
+            line += &format!(
+                " -- add-port {name} {port} -- set port {port} other_config:stp-port-num={number} \
+                 other_config:rstp-port-num={number}"
+            );
+        }
+        self.vsctl(place, &line);
+        place.run(&format!("ip link set {name} up"));
+    }
+
+    /// `ovs-appctl stp/show` or `rstp/show`.
+    pub(super) fn show(&self, place: &Place, line: &str) -> String {
+        let control = self.path("switch.ctl");
+        place.run(&format!("ovs-appctl -t {control} {line}"))
+    }
+
+    /// Reads what `stp/show` and `rstp/show` print.
+    pub(super) fn state(&self, place: &Place, protocol: &str, bridge: &str) -> State {
+        let shown = self.show(place, &format!("{protocol}/show {bridge}"));
+        let mut state = State::default();
+        let value = |key: &str| {
+            let line = shown
+                .lines()
+                .find(|line| line.split_whitespace().next() == Some(key));
+            line.and_then(|line| line.split_whitespace().nth(1))
+                .unwrap_or_default()
+        };
+        let priority: u16 = value(&format!("{protocol}-priority")).parse().unwrap_or(0);
+        let address = value(&format!("{protocol}-system-id"));
+        // As the kernel writes it: no zeros in front.
+        let octets = address
+            .split(':')
+            .map(|octet| match octet.strip_prefix('0') {
+                Some(digit) => digit,
+                None => octet,
+            });
+        let address = octets.collect::<Vec<_>>().join(":");
+        state.root = format!("{priority:04x}.{address}");
+        let rows = shown.lines().skip_while(|line| !line.contains("-----"));
+        for row in rows.skip(1) {
+            let words: Vec<_> = row.split_whitespace().collect();
+            if let [name, _role, port_state, ..] = words[..] {
+                state
+                    .ports
+                    .insert(name.to_owned(), port_state.to_lowercase());
+            }
+        }
+        state
+    }
+}
+
+impl Drop for Ovs {
+    fn drop(&mut self) {
+        // The switch first: it would ask for its database in vain.
+        for daemon in self.daemons.iter_mut().rev() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+    }
+}
