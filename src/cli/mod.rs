@@ -3,7 +3,7 @@
 //! Exit codes: 0 fine; 1 a file or device could not be read or written; 2 the script or the arguments were not
 //! understood (nothing was done then); otherwise what the script itself asked for.
 
-mod port;
+mod language;
 mod replay;
 mod run;
 
@@ -22,8 +22,10 @@ A topology script has commands of iproute2, spelled and abbreviated as there:
   ip [-n NS] link add|set|del|show   type bridge, bridge_slave, veth, dummy, vlan
   ip [-n NS] addr, neigh, tuntap;  ip netns add|del|list|exec NS PROGRAM
   bridge [-n NS] link, fdb, vlan, vlan global, mdb
-and one of ours, for the guards that Linux's bridge lacks (tapswitch port --help):
-  tapswitch [-n NS] port set|show    storm control, port security, bindings, private VLANs
+and ours, for what Linux's bridge lacks (tapswitch port --help, bridge --help, stp --help):
+  tapswitch [-n NS] port set|show    storm control, port security, bindings, private VLANs, BPDU guards
+  tapswitch [-n NS] bridge set|show  RSTP
+  tapswitch [-n NS] stp show         spanning trees: roots, roles, states
 with sh's quotes, comments, ; && ||, set -e, sleep, echo and exit.";
 
 /// Linux's layer 2 in userspace: a topology is a shell script of ip and bridge commands.
@@ -38,7 +40,9 @@ struct Cli {
 enum Command {
     Replay(replay::Args),
     Run(run::Args),
-    Port(port::Args),
+    Port(language::Port),
+    Bridge(language::Bridge),
+    Stp(language::Stp),
 }
 
 /// Runs the program.
@@ -48,6 +52,8 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => args.execute(),
         Command::Run(args) => args.execute(),
         Command::Port(args) => args.execute(),
+        Command::Bridge(args) => args.execute(),
+        Command::Stp(args) => args.execute(),
     }
 }
 

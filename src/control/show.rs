@@ -1,6 +1,7 @@
 //! Show commands: the model as the kernel would dump it, for [`iproute::show`](crate::iproute::show) to print.
 
 mod guard;
+mod tree;
 mod vlan;
 
 use std::net::IpAddr;
@@ -52,6 +53,10 @@ impl Show<'_> {
             Verb::GuardShow(dev) => {
                 show::guard(&self.links(), &self.guards(), dev.as_deref(), format)?
             }
+            Verb::TreeShow(dev) => {
+                show::stp_settings(&self.links(), &self.trees(), dev.as_deref(), format)?
+            }
+            Verb::StpShow(dev) => show::stp(&self.links(), &self.trees(), dev.as_deref(), format)?,
             Verb::NeighShow(filter) => {
                 show::neigh(&self.links(), &self.neighbours(), filter, format)?
             }

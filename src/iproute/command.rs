@@ -8,6 +8,7 @@ mod guard;
 mod mdb;
 mod neigh;
 mod options;
+mod tree;
 mod vlan;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,6 +21,7 @@ pub use guard::{BindingEdit, GuardOptions, PrivateRole, StormLimit, Violation};
 pub use mdb::{FilterMode, MdbFilter, MdbGroup, MdbHow, MdbSpec};
 pub use neigh::{NeighFilter, NeighGet, NeighHow, NeighSpec, nud};
 pub use options::{BridgeOptions, PortOptions};
+pub use tree::{Admin, PortTreeOptions, StpMode, TreeOptions};
 pub use vlan::{
     VidRange, VlanDeviceOptions, VlanFilter, VlanGlobalOptions, VlanGlobalSet, VlanSet, VlanSpec,
 };
@@ -155,6 +157,12 @@ pub enum Verb {
     GuardSet(String, GuardOptions),
     /// `tapswitch port [show] [dev PORT]`.
     GuardShow(Option<String>),
+    /// `tapswitch bridge set dev BRIDGE …`.
+    TreeSet(String, TreeOptions),
+    /// `tapswitch bridge [show] [dev BRIDGE]`.
+    TreeShow(Option<String>),
+    /// `tapswitch stp [show] [dev BRIDGE]`.
+    StpShow(Option<String>),
 }
 
 /// `ip link add [link LOWER] [name] NAME [common options] type KIND [kind options]`.

@@ -10,7 +10,7 @@ use crate::stp;
 use crate::switch::guard::bindings::Bindings;
 use crate::switch::plan::PortState;
 use crate::switch::{Fdb, NetdevId, PortNo, PortSet};
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 use crate::wire::{MacAddr, Vid};
 
 /// A bridge.
@@ -22,7 +22,7 @@ pub struct Bridge {
     pub ports: Vec<Port>,
     /// Its part in the spanning tree, which with `stp_state 0` too decides the states of ports. It keeps the
     /// bridge's id, times and priorities.
-    pub tree: stp::Bridge,
+    pub tree: stp::Tree,
     /// Its VLANs, which with VLAN filtering off too has somebody in its default VLAN.
     pub vlans: Vlans,
     /// Which IP address belongs to which station behind which port.
@@ -60,7 +60,7 @@ impl Bridge {
         Self {
             fdb: Arc::new(Fdb::new()),
             ports: Vec::new(),
-            tree: stp::Bridge::new(MacAddr::ZERO),
+            tree: stp::Tree::new(MacAddr::ZERO),
             vlans: Vlans::new(),
             bindings: Arc::default(),
             snooping: Snooping::default(),
@@ -85,7 +85,7 @@ impl Bridge {
 
     /// Returns the address in the bridge's id: zero until the bridge had an address of its own.
     pub(super) fn id_address(&self) -> MacAddr {
-        self.tree.info(Instant::ZERO).bridge_id.address
+        self.tree.address()
     }
 
     /// Returns a port by number.

@@ -2,6 +2,7 @@
 
 use super::link::not_a_bridge;
 use super::multicast::MulticastOption;
+use super::tree::refusal;
 use super::vlan::rules::VlanOption;
 use super::{Errno, Network, Refusal};
 use crate::mcast::Scope;
@@ -13,12 +14,8 @@ use crate::wire::MacAddr;
 /// One option of a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BridgeOption {
-    /// `forward_delay`.
-    ForwardDelay(Duration),
-    /// `hello_time`.
-    HelloTime(Duration),
-    /// `max_age`.
-    MaxAge(Duration),
+    /// `forward_delay`, `hello_time` and `max_age`.
+    Times(stp::Times),
     /// `ageing_time`.
     AgeingTime(Duration),
     /// `stp_state`.
@@ -55,13 +52,13 @@ impl Network {
         let Some(bridge) = self.bridge_mut(id) else {
             return Err(not_a_bridge(&self.netdev(id).name));
         };
-        let range = |refused: stp::Refused| Refusal::new(Errno::Range, refused.to_string());
         match option {
-            BridgeOption::ForwardDelay(delay) => {
-                bridge.tree.set_forward_delay(delay).map_err(range)?;
+            BridgeOption::Times(times) => {
+                let set = self.with_tree(now, id, false, |tree| tree.set_times(now, times));
+                // Linux keeps the times before the one that it refuses.
+                self.touch();
+                return set.map_or(Ok(()), |set| set.map_err(|refused| refusal(&refused)));
             }
-            BridgeOption::HelloTime(time) => bridge.tree.set_hello_time(time).map_err(range)?,
-            BridgeOption::MaxAge(age) => bridge.tree.set_max_age(age).map_err(range)?,
             BridgeOption::AgeingTime(time) => {
                 bridge.tree.set_ageing_time(time);
                 // The kernel sweeps at once, so what expires now does not come back with a longer
@@ -74,8 +71,9 @@ impl Network {
                 return Ok(());
             }
             BridgeOption::Priority(priority) => {
-                self.with_tree(now, id, true, |tree| tree.set_priority(now, priority));
-                return Ok(());
+                let set = |tree: &mut stp::Tree| tree.set_priority(now, priority);
+                let set = self.with_tree(now, id, true, set);
+                return set.map_or(Ok(()), |set| set.map_err(|refused| refusal(&refused)));
             }
             BridgeOption::GroupFwdMask(mask) => {
                 if mask & 0b111 != 0 {

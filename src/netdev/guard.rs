@@ -23,6 +23,7 @@ use super::bridge::{Bridge, Port};
 use super::fdb::{Addition, Lifetime};
 use super::{Kind, Network, Refusal};
 use crate::guard::PrivateRole;
+use crate::stp;
 use crate::switch::guard::bindings::{Binding, MAX_BINDINGS, NotBound};
 use crate::switch::guard::meter::{Storm, StormLimit};
 use crate::switch::guard::security::{MAX_SECURE, Security, Violation};
@@ -166,6 +167,9 @@ pub enum GuardError {
     /// The station is not there to be taken away.
     #[error("no_mac_vlan {0}: the port has no VLAN for this station")]
     NoMacVlan(MacAddr),
+    /// The spanning tree does not allow it.
+    #[error("{0}")]
+    Tree(stp::Refused),
 }
 
 impl Guard {

@@ -6,7 +6,8 @@
 //! reads of it is compiled into a [`Plan`](crate::switch::Plan) by [`Network::plan`].
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
-//! [`stacked`] (netdevs on netdevs), [`vlan_device`] (VLANs of a netdev), [`bridge`] and [`ports`] (bridges and their ports), [`vlan`]
+//! [`stacked`] (netdevs on netdevs), [`vlan_device`] (VLANs of a netdev), [`bridge`] and [`ports`] (bridges
+//! and their ports), [`tree`] (what Linux has no words for about their spanning tree), [`vlan`]
 //! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
 //! (the guards of ports), then
 //! [`compile`].
@@ -37,6 +38,7 @@ pub mod network;
 pub mod ports;
 pub mod refusal;
 pub mod stacked;
+pub mod tree;
 pub mod vlan;
 pub mod vlan_device;
 

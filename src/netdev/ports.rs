@@ -1,6 +1,6 @@
 //! How ports join and leave bridges, and which state they are in.
 //!
-//! The state of a port is the business of its bridge's tree ([`stp::Bridge`]), also with `stp_state 0`:
+//! The state of a port is the business of its bridge's tree ([`stp::Tree`]), also with `stp_state 0`:
 //! a port that comes up then forwards at once. This side tells it what happens
 //! and does what it says, in order (`with_tree`).
 
@@ -122,7 +122,7 @@ impl Network {
         self.check_handler(id)?;
         self.check_nesting(id, master)?;
         let port = Port::new(id, number);
-        let cost = self.path_cost(id);
+        let speed = self.speed(id);
         let netdev = self.netdev_mut(id);
         netdev.port = Some((master, number));
         self.step_promiscuity(id, true);
@@ -130,7 +130,7 @@ impl Network {
         if let Some(bridge) = self.bridge_mut(master) {
             bridge.ports.insert(0, port);
             bridge.had_port = true;
-            bridge.tree.add_port(now, number, cost);
+            bridge.tree.add_port(now, number, speed);
             bridge.multicast.add_port(number);
         }
         self.add_local(now, master, Some(number), mac);
@@ -176,9 +176,10 @@ impl Network {
         self.touch();
     }
 
-    /// The cost of a netdev's speed (`port_cost`): veth and TAP report 10 Gbit/s, a dummy nothing.
-    fn path_cost(&self, id: NetdevId) -> u32 {
-        if self.has_speed(id) { 2 } else { 100 }
+    /// The speed that a netdev reports, in Mbit/s (`__ethtool_get_link_ksettings`): veth and TAP 10 Gbit/s, a
+    /// dummy nothing.
+    fn speed(&self, id: NetdevId) -> Option<u32> {
+        self.has_speed(id).then_some(10_000)
     }
 
     /// Whether a netdev reports a speed: uppers that of their lower, bridges that of a port in use.
@@ -201,7 +202,7 @@ impl Network {
         now: Instant,
         id: NetdevId,
         selects: bool,
-        act: impl FnOnce(&mut stp::Bridge) -> R,
+        act: impl FnOnce(&mut stp::Tree) -> R,
     ) -> Option<R> {
         let result = act(&mut self.bridge_mut(id)?.tree);
         let mut selected = selects;
@@ -304,12 +305,9 @@ impl Network {
             return;
         };
         let shut = self.port(id).is_some_and(|(_, port)| port.guard.is_shut());
-        let (running, cost) = (self.running(id) && !shut, self.path_cost(id));
+        let (running, speed) = (self.running(id) && !shut, self.speed(id));
         self.with_tree(now, bridge, false, |tree| {
-            if running {
-                tree.set_speed_cost(number, cost);
-            }
-            tree.set_link(now, number, running);
+            tree.set_link(now, number, running, speed);
         });
         self.follow_members(now, bridge);
     }
@@ -367,7 +365,7 @@ impl Network {
                 format!("{name} has no carrier, so the only state it can have is disabled"),
             ));
         }
-        let set = |tree: &mut stp::Bridge| tree.set_port_state(now, number, state);
+        let set = |tree: &mut stp::Tree| tree.set_port_state(now, number, state);
         match self.with_tree(now, bridge_id, true, set) {
             Some(Err(_)) => Err(busy()),
             Some(Ok(())) | None => Ok(()),
@@ -377,12 +375,18 @@ impl Network {
     /// Sets a port's cost (`br_stp_set_path_cost`).
     ///
     /// # Errors
-    /// `ERANGE` outside 1 to 65535.
+    /// `ERANGE` outside 1 to 65535, with `stp_mode rstp` to 200,000,000.
     pub fn set_port_cost(&mut self, now: Instant, id: NetdevId, cost: u32) -> Result<(), Refusal> {
         let (bridge, number) = self.own_port(id)?;
-        let set = |tree: &mut stp::Bridge| tree.set_path_cost(now, number, cost);
+        let set = |tree: &mut stp::Tree| tree.set_path_cost(now, number, cost);
         match self.with_tree(now, bridge, true, set) {
-            Some(Err(_)) => Err(Refusal::new(Errno::Range, "a port's cost is 1 to 65535")),
+            Some(Err(_)) => {
+                let max = self
+                    .bridge(bridge)
+                    .map_or(0, |bridge| bridge.tree.max_cost());
+                let note = format!("a port's cost is 1 to {max}");
+                Err(Refusal::new(Errno::Range, note))
+            }
             Some(Ok(())) | None => Ok(()),
         }
     }
@@ -390,7 +394,7 @@ impl Network {
     /// Sets a port's priority (`br_stp_set_port_priority`).
     ///
     /// # Errors
-    /// `ERANGE` above 63.
+    /// `ERANGE` above 63; with `stp_mode rstp`, `EINVAL` for what is not a multiple of 4.
     pub fn set_port_priority(
         &mut self,
         now: Instant,
@@ -398,8 +402,9 @@ impl Network {
         priority: u16,
     ) -> Result<(), Refusal> {
         let (bridge, number) = self.own_port(id)?;
-        let set = |tree: &mut stp::Bridge| tree.set_port_priority(now, number, priority);
+        let set = |tree: &mut stp::Tree| tree.set_port_priority(now, number, priority);
         match self.with_tree(now, bridge, false, set) {
+            Some(Err(refused @ stp::Refused::Step { .. })) => Err(super::tree::refusal(&refused)),
             Some(Err(_)) => Err(Refusal::new(Errno::Range, "a port's priority is 0 to 63")),
             Some(Ok(())) | None => Ok(()),
         }
@@ -408,8 +413,14 @@ impl Network {
     /// Sets a port's on/off options, all at once (the first part of `br_setport`).
     ///
     /// # Errors
-    /// `EINVAL` for MAB on a port that is not locked or does not learn; nothing changed then.
-    pub fn set_port_flags(&mut self, id: NetdevId, flags: PortFlags) -> Result<(), Refusal> {
+    /// `EINVAL` for MAB on a port that is not locked or does not learn, and for `root_block` on a port with
+    /// loop guard, which Linux does not have; nothing changed then.
+    pub fn set_port_flags(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        flags: PortFlags,
+    ) -> Result<(), Refusal> {
         let (bridge_id, number) = self.own_port(id)?;
         if flags.mab && !(flags.locked && flags.learning) {
             return Err(Refusal::new(
@@ -421,6 +432,9 @@ impl Network {
         let Some(bridge) = self.bridge_mut(bridge_id) else {
             return Ok(());
         };
+        (bridge.tree)
+            .check_root_block(number, flags.root_block)
+            .map_err(|refused| super::tree::refusal(&refused))?;
         let fdb = Arc::clone(&bridge.fdb);
         let Some(port) = bridge.port_mut(number) else {
             return Ok(());
@@ -435,12 +449,15 @@ impl Network {
                     |port: &Port| port.flags.neigh_suppress || port.flags.neigh_vlan_suppress;
                 bridge.suppresses = bridge.ports.iter().any(asks);
             }
-            bridge.tree.set_guard(number, guard);
-            bridge.tree.set_root_block(number, root_block);
             let (fast_leave, to_unicast) = (flags.fastleave, flags.mcast_to_unicast);
             bridge
                 .multicast
                 .set_port_flags(number, fast_leave, to_unicast);
+            self.with_tree(now, bridge_id, false, |tree| {
+                tree.set_guard(now, number, guard);
+                // Checked above.
+                _ = tree.set_root_block(now, number, root_block);
+            });
             self.touch();
         }
         if mab_ends {

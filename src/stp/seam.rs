@@ -92,6 +92,57 @@ pub enum Ignored {
     Filtered,
 }
 
+impl Ignored {
+    /// The words for all reasons in show commands, by [`Self::index`].
+    pub const NAMES: [&'static str; 16] = [
+        "runt",
+        "tagged",
+        "ethertype",
+        "length",
+        "llc",
+        "protocol",
+        "version",
+        "type",
+        "short",
+        "too_old",
+        "looped_back",
+        "disabled",
+        "destination",
+        "guard",
+        "filter",
+        "off",
+    ];
+
+    /// Returns the place of a reason in [`Self::NAMES`].
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        match self {
+            Self::Malformed(BpduError::Runt) => 0,
+            Self::Malformed(BpduError::Tagged(_)) => 1,
+            Self::Malformed(BpduError::EtherType(_)) => 2,
+            Self::Malformed(BpduError::Length { .. }) => 3,
+            Self::Malformed(BpduError::Llc(_)) => 4,
+            Self::Malformed(BpduError::Protocol(_)) => 5,
+            Self::Malformed(BpduError::Version(_)) => 6,
+            Self::Malformed(BpduError::Type(_)) => 7,
+            Self::Malformed(BpduError::Short { .. }) => 8,
+            Self::Malformed(BpduError::TooOld { .. }) => 9,
+            Self::Malformed(BpduError::LoopedBack) => 10,
+            Self::PortDisabled | Self::NoPort(_) => 11,
+            Self::Destination(_) => 12,
+            Self::Guarded => 13,
+            Self::Filtered => 14,
+            Self::Off | Self::Down => 15,
+        }
+    }
+
+    /// Returns the word for a reason in show commands.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        Self::NAMES[self.index()]
+    }
+}
+
 /// Why a parameter cannot be set; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

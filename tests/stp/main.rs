@@ -5,3 +5,4 @@ mod guards;
 mod net;
 mod protocol;
 mod scale;
+mod script;

@@ -8,6 +8,7 @@ use crate::netdev::bridge_options::BridgeOption;
 use crate::netdev::multicast::{MulticastOption as M, interval};
 use crate::netdev::vlan::rules::VlanOption;
 use crate::netdev::{Errno, NetdevId, Refusal};
+use crate::stp::Times;
 use crate::time::Duration;
 use crate::wire::{TagType, Vid};
 
@@ -21,14 +22,13 @@ impl Apply<'_> {
             centis.map(interval).map(option).map(multicast)
         };
         let centis = |value: u32| Duration::from_millis(u64::from(value) * 10);
+        let times = Times {
+            forward_delay: options.forward_delay.map(centis),
+            hello_time: options.hello_time.map(centis),
+            max_age: options.max_age.map(centis),
+        };
         let steps = [
-            options
-                .forward_delay
-                .map(|it| BridgeOption::ForwardDelay(centis(it))),
-            options
-                .hello_time
-                .map(|it| BridgeOption::HelloTime(centis(it))),
-            options.max_age.map(|it| BridgeOption::MaxAge(centis(it))),
+            (times != Times::default()).then_some(BridgeOption::Times(times)),
             options
                 .ageing_time
                 .map(|it| BridgeOption::AgeingTime(centis(it))),
@@ -140,7 +140,7 @@ impl Apply<'_> {
             locked: options.locked.unwrap_or(old.locked),
             mab: options.mab.unwrap_or(old.mab),
         };
-        network.set_port_flags(id, flags)?;
+        network.set_port_flags(self.now, id, flags)?;
         if let Some(cost) = options.cost {
             network.set_port_cost(self.now, id, cost)?;
         }

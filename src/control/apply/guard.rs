@@ -28,6 +28,11 @@ impl Apply<'_> {
                 .set_guard(self.now, id, setting)
                 .map_err(|error| said(error.to_string()))?;
         }
+        for setting in super::tree::settings(options) {
+            self.network
+                .set_port_tree(self.now, id, setting)
+                .map_err(|error| said(error.to_string()))?;
+        }
         Ok(())
     }
 }

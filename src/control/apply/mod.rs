@@ -8,6 +8,7 @@ mod guard;
 mod link;
 mod mdb;
 mod neigh;
+mod tree;
 mod vlan;
 
 use super::Reply;
@@ -122,11 +123,14 @@ fn apply(
         Verb::NeighDel(spec) => apply.neigh_del(spec),
         Verb::NeighFlush(filter) => apply.neigh_flush(filter, command.format, reply),
         Verb::GuardSet(dev, options) => apply.guard_set(dev, options),
+        Verb::TreeSet(dev, options) => apply.tree_set(dev, *options),
         Verb::NetnsList
         | Verb::LinkShow(_)
         | Verb::TuntapShow
         | Verb::AddrShow(_)
         | Verb::GuardShow(_)
+        | Verb::TreeShow(_)
+        | Verb::StpShow(_)
         | Verb::NeighShow(_)
         | Verb::NeighGet(_)
         | Verb::BridgeLinkShow(_)

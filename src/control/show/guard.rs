@@ -77,6 +77,7 @@ impl Show<'_> {
                     lease: binding.expires.map(left),
                 })
                 .collect(),
+            tree: self.tree_settings(bridge, port).unwrap_or_default(),
             mac_vlans: guard
                 .mac_vlans
                 .iter()

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::PortTreeOptions;
 use crate::wire::{MacAddr, Vid};
 
 /// Settings of a port's guards (`tapswitch port set dev P …`); what is not given stays as it is.
@@ -12,12 +13,19 @@ use crate::wire::{MacAddr, Vid};
 ///   max_macs N|off                    stations that may be learned behind the port
 ///   secure_mac MAC [vlan VID]         a station that belongs to the port; no_secure_mac takes it away
 ///   violation protect|restrict|shutdown
-///   recovery SECONDS|off              after which a port shut by a violation opens again
+///   recovery SECONDS|off              after which a port shut by a violation, or by bpdu_guard, opens again
 ///   ip_binding on|off                 IP and ARP only from stations that are bound
 ///   dhcp_trusted on|off               DHCP servers are behind this port
 ///   bind ADDRESS MAC [vlan VID]       a binding by hand; unbind ADDRESS takes it away
 ///   mac_vlan MAC VID                  untagged frames of a station belong to VID; no_mac_vlan MAC takes it away
 ///   private isolated|promiscuous|community N|off
+///   bpdu_guard on|off                 the next BPDU shuts the port (bridge link set … guard)
+///   bpdu_filter on|off                the port neither sends nor hears BPDUs
+///   loop_guard on|off                 silence does not make a port forward
+///   tc_guard on|off                   topology changes that the neighbour tells of stay where they are
+///   p2p auto|on|off                   for RSTP: at most one bridge is at the other end; auto says yes
+///   edge auto|on|off                  for RSTP: none is; auto listens for 3 s
+///   speed MBIT|auto                   what the path cost is worked out from; auto is the netdev's own
 /// tapswitch [-s] [-j] port show [dev PORT]
 /// ```
 ///
@@ -49,6 +57,8 @@ pub struct GuardOptions {
     pub mac_vlans: Vec<(MacAddr, Option<Vid>)>,
     /// `private isolated|promiscuous|community N|off`.
     pub private: Option<PrivateRole>,
+    /// What is about the spanning tree.
+    pub tree: PortTreeOptions,
 }
 
 /// How much of one kind of traffic a port takes in; neither limit is `off`.

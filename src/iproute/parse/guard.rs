@@ -6,6 +6,7 @@ use super::args::{
     Args, Keywords, Match, decimal, fault, ifname, ip_word, keyword, mac, strict_on_off, unknown,
     vid,
 };
+use super::tree;
 use crate::iproute::command::{
     BindingEdit, GuardOptions, PrivateRole, StormLimit, Verb, Violation,
 };
@@ -23,10 +24,15 @@ const MAX_RECOVERY: u64 = 365 * 24 * 3600;
 
 /// Reads what follows `tapswitch` and its options. `json` is set by `-j` after `show`.
 pub(super) fn parse(args: &mut Args<'_>, json: &mut bool) -> Result<Verb, Fault> {
-    let word = args.value("\"port\"")?;
-    if word.text != "port" {
-        return Err(fault(word, "not an object of \"tapswitch\" in a script")
-            .expect_one_of(["port"].into_iter()));
+    let word = args.value("\"port\", \"bridge\" or \"stp\"")?;
+    match word.text.as_str() {
+        "port" => {}
+        "bridge" => return tree::bridge(args, json),
+        "stp" => return tree::stp(args, json),
+        _ => {
+            return Err(fault(word, "not an object of \"tapswitch\" in a script")
+                .expect_one_of(["port", "bridge", "stp"].into_iter()));
+        }
     }
     let Some(word) = args.take() else {
         return Ok(Verb::GuardShow(None));
@@ -72,6 +78,13 @@ enum Key {
     MacVlan,
     NoMacVlan,
     Private,
+    PointToPoint,
+    Edge,
+    BpduGuard,
+    BpduFilter,
+    LoopGuard,
+    TcGuard,
+    Speed,
 }
 
 const KEYS: &Keywords<Key> = &[
@@ -91,6 +104,13 @@ const KEYS: &Keywords<Key> = &[
     ("mac_vlan", Exact, Key::MacVlan),
     ("no_mac_vlan", Exact, Key::NoMacVlan),
     ("private", Exact, Key::Private),
+    ("p2p", Exact, Key::PointToPoint),
+    ("edge", Exact, Key::Edge),
+    ("bpdu_guard", Exact, Key::BpduGuard),
+    ("bpdu_filter", Exact, Key::BpduFilter),
+    ("loop_guard", Exact, Key::LoopGuard),
+    ("tc_guard", Exact, Key::TcGuard),
+    ("speed", Exact, Key::Speed),
 ];
 
 fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
@@ -136,6 +156,13 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
             }
             Key::NoMacVlan => o.mac_vlans.push((station(args)?, None)),
             Key::Private => o.private = Some(private(args)?),
+            Key::PointToPoint => o.tree.p2p = Some(tree::admin(args)?),
+            Key::Edge => o.tree.edge = Some(tree::admin(args)?),
+            Key::BpduGuard => o.tree.bpdu_guard = Some(strict_on_off(args)?),
+            Key::BpduFilter => o.tree.bpdu_filter = Some(strict_on_off(args)?),
+            Key::LoopGuard => o.tree.loop_guard = Some(strict_on_off(args)?),
+            Key::TcGuard => o.tree.tc_guard = Some(strict_on_off(args)?),
+            Key::Speed => o.tree.speed = Some(tree::speed(args)?),
         }
     }
     match dev {

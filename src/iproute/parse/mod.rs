@@ -16,6 +16,7 @@ mod link;
 mod mdb;
 mod neigh;
 mod options;
+mod tree;
 mod tuntap;
 mod vlan;
 

@@ -4,6 +4,7 @@
 //! p1: max_macs 5 macs 2 violation shutdown recovery 300 shut opens 290
 //!     storm_broadcast 100fps,64kBps storm_multicast off storm_unknown 1kfps
 //!     ip_binding on dhcp_trusted off private community 3
+//!     bpdu_guard on bpdu_filter off loop_guard off tc_guard off p2p auto edge auto speed auto inconsistent bpdu
 //!     secure_mac 02:00:00:00:00:01 vlan 7
 //!     learned_mac 02:00:00:00:00:03 vlan 7
 //!     bind 10.0.0.1 02:00:00:00:00:01 lease 3590
@@ -15,7 +16,7 @@
 use super::ShowError;
 use super::link::Links;
 use super::printer::{Printer, Value};
-use super::record::{GuardRecord, LinkRecord};
+use super::record::{GuardRecord, LinkRecord, StpPortTree};
 use crate::iproute::command::{Format, PrivateRole, StormLimit};
 use crate::wire::MacAddr;
 
@@ -76,6 +77,8 @@ fn print(printer: &mut Printer, links: Links<'_>, port: &GuardRecord, format: Fo
     printer.on_off("ip_binding", port.ip_binding);
     printer.on_off("dhcp_trusted", port.dhcp_trusted);
     private(printer, port.private);
+    next_line(printer);
+    tree(printer, &port.tree);
     lists(printer, port);
     if format.statistics > 0 {
         statistics(printer, port);
@@ -149,6 +152,30 @@ fn private(printer: &mut Printer, role: PrivateRole) {
     }
     if let PrivateRole::Community(number) = role {
         printer.field("community", number, format_args!("{number} "));
+    }
+}
+
+fn tree(printer: &mut Printer, tree: &StpPortTree) {
+    let set = &tree.set;
+    let switches = [
+        ("bpdu_guard", set.bpdu_guard),
+        ("bpdu_filter", set.bpdu_filter),
+        ("loop_guard", set.loop_guard),
+        ("tc_guard", set.tc_guard),
+    ];
+    for (key, on) in switches {
+        printer.on_off(key, on.unwrap_or(false));
+    }
+    for (key, admin) in [("p2p", set.p2p), ("edge", set.edge)] {
+        printer.labelled(key, key, admin.unwrap_or_default().name());
+    }
+    match set.speed.flatten() {
+        Some(speed) => printer.number("speed", speed),
+        None => printer.field("speed", Value::Null, "speed auto "),
+    }
+    match tree.inconsistent {
+        Some(word) => printer.labelled("inconsistent", "inconsistent", word),
+        None => printer.json_field("inconsistent", Value::Null),
     }
 }
 
@@ -233,7 +260,7 @@ mod tests {
     use super::super::golden;
     use super::super::record::{BindingRecord, StormRecord};
     use super::*;
-    use crate::iproute::command::Violation;
+    use crate::iproute::command::{Admin, PortTreeOptions, Violation};
 
     const MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 1]);
 
@@ -259,6 +286,7 @@ mod tests {
             bindings: Vec::new(),
             mac_vlans: Vec::new(),
             private: PrivateRole::Off,
+            tree: StpPortTree::default(),
         }
     }
 
@@ -292,6 +320,15 @@ mod tests {
             }],
             mac_vlans: vec![(MAC, 9)],
             private: PrivateRole::Community(3),
+            tree: StpPortTree {
+                set: PortTreeOptions {
+                    bpdu_guard: Some(true),
+                    edge: Some(Admin::On),
+                    speed: Some(Some(100)),
+                    ..PortTreeOptions::default()
+                },
+                inconsistent: Some("bpdu"),
+            },
             ..quiet(ifindex)
         }
     }
@@ -316,6 +353,7 @@ mod tests {
             "p1: max_macs 5 macs 2 violation shutdown recovery 300 shut opens 290 \n    \
              storm_broadcast 100fps,64kBps storm_multicast off storm_unknown 5GBps \n    \
              ip_binding on dhcp_trusted on private community 3 \n    \
+             bpdu_guard on bpdu_filter off loop_guard off tc_guard off p2p auto edge on speed 100 inconsistent bpdu \n    \
              secure_mac 02:00:00:00:00:01 vlan 7 \n    \
              secure_mac 02:00:00:00:00:01 \n    \
              learned_mac 02:00:00:00:00:01 vlan 8 \n    \
@@ -325,6 +363,7 @@ mod tests {
              p2: max_macs off macs 0 violation protect recovery off \n    \
              storm_broadcast off storm_multicast off storm_unknown off \n    \
              ip_binding off dhcp_trusted on private off \n    \
+             bpdu_guard off bpdu_filter off loop_guard off tc_guard off p2p auto edge auto speed auto \n    \
              dropped: storm_broadcast 0 storm_multicast 0 storm_unknown 0 violation 0 ip_binding 0 dhcp 0 \n"
         );
     }
@@ -337,14 +376,16 @@ mod tests {
                 r#"[{"ifname":"p1","max_macs":5,"macs":2,"violation":"shutdown","recovery":300,"shut":true,"opens":290,"#,
                 r#""storm_broadcast":{"frames":100,"octets":64000},"storm_multicast":null,"#,
                 r#""storm_unknown":{"octets":5000000000},"ip_binding":true,"dhcp_trusted":true,"#,
-                r#""private":"community","community":3,"#,
+                r#""private":"community","community":3,"bpdu_guard":true,"bpdu_filter":false,"loop_guard":false,"#,
+                r#""tc_guard":false,"p2p":"auto","edge":"on","speed":100,"inconsistent":"bpdu","#,
                 r#""secure_macs":[{"mac":"02:00:00:00:00:01","vlan":7},{"mac":"02:00:00:00:00:01"}],"#,
                 r#""learned_macs":[{"mac":"02:00:00:00:00:01","vlan":8}],"#,
                 r#""bindings":[{"address":"10.0.0.1","mac":"02:00:00:00:00:01","lease":3590}],"#,
                 r#""mac_vlans":[{"mac":"02:00:00:00:00:01","vlan":9}]},"#,
                 r#"{"ifname":"p2","max_macs":null,"macs":0,"violation":"protect","recovery":null,"shut":false,"#,
                 r#""storm_broadcast":null,"storm_multicast":null,"storm_unknown":null,"#,
-                r#""ip_binding":false,"dhcp_trusted":true,"private":null,"#,
+                r#""ip_binding":false,"dhcp_trusted":true,"private":null,"bpdu_guard":false,"#,
+                r#""bpdu_filter":false,"loop_guard":false,"tc_guard":false,"p2p":"auto","edge":"auto","speed":null,"inconsistent":null,"#,
                 r#""secure_macs":[],"bindings":[],"mac_vlans":[]}]"#,
                 "\n"
             )

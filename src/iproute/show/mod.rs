@@ -30,6 +30,7 @@ mod netns;
 mod printer;
 pub mod record;
 mod stats;
+mod tree;
 mod tuntap;
 mod vlan;
 
@@ -41,6 +42,7 @@ pub use link::show as link;
 pub use mdb::show as mdb;
 pub use neigh::{flush as neigh_flush, flushed as neigh_flushed, get as neigh_get, show as neigh};
 pub use netns::list as netns;
+pub use tree::{settings as stp_settings, show as stp};
 pub use tuntap::show as tuntap;
 pub use vlan::{global as vlan_global, show as vlan};
 
@@ -70,6 +72,9 @@ pub enum ShowError {
         "tapswitch: {0} is not a bridge port: guards belong to ports (ip link set {0} master BRIDGE)"
     )]
     NotAPort(String),
+    /// `tapswitch`: the netdev is no bridge (exit status 1).
+    #[error("tapswitch: {0} is not a bridge")]
+    NotABridge(String),
 }
 
 impl ShowError {
@@ -77,7 +82,11 @@ impl ShowError {
     #[must_use]
     pub const fn status(&self) -> u8 {
         match self {
-            Self::NoDevice(_) | Self::NoNeighDevice(_) | Self::NoNetdev(_) | Self::NotAPort(_) => 1,
+            Self::NoDevice(_)
+            | Self::NoNeighDevice(_)
+            | Self::NoNetdev(_)
+            | Self::NotAPort(_)
+            | Self::NotABridge(_) => 1,
             Self::NoMaster(_) | Self::CannotFindDevice(_) | Self::CannotFindBridge(_) => 255,
         }
     }

@@ -9,6 +9,7 @@
 mod guard;
 mod mdb;
 mod neigh;
+mod tree;
 mod vlan;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use crate::wire::MacAddr;
 pub use guard::{BindingRecord, GuardRecord, StormRecord};
 pub use mdb::{MdbRecord, RouterRecord};
 pub use neigh::NeighRecord;
+pub use tree::{StpPortRecord, StpPortTree, StpRecord};
 pub use vlan::{RouterPort, VlanDeviceInfo, VlanGlobalRecord, VlanRecord, VlanStats};
 
 /// Flags of a netdev (`IFF_…`).

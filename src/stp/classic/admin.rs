@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::super::cost;
 use super::super::seam::Refused;
 use super::{Bridge, Guards, Output, Port, PortState, Times, Vector, Xstats, after};
 use crate::switch::PortNo;
@@ -10,7 +11,7 @@ use crate::wire::{BridgeId, MacAddr, PortId};
 
 const DEFAULT_AGEING_TIME: Duration = Duration::from_secs(300);
 const DEFAULT_BRIDGE_PRIORITY: u16 = 0x8000;
-const DEFAULT_PORT_PRIORITY: u8 = 32;
+pub(in super::super) const DEFAULT_PORT_PRIORITY: u8 = 32;
 /// Bits of a port identifier that are the number (`BR_PORT_BITS`).
 const PORT_BITS: u32 = 10;
 const MAX_PORT_PRIORITY: u32 = u16::MAX as u32 >> PORT_BITS;
@@ -282,21 +283,26 @@ impl Bridge {
     /// # Errors
     /// [`Refused::Number`], [`Refused::NoPort`].
     pub fn set_path_cost(&mut self, now: Instant, no: PortNo, cost: u32) -> Result<(), Refused> {
-        let max = u16::MAX.into();
-        if cost < 1 || cost > max {
-            return Err(Refused::Number {
-                what: "path cost",
-                value: cost,
-                min: 1,
-                max,
-            });
-        }
-        let index = self.index(no).ok_or(Refused::NoPort(no))?;
-        self.ports[index].path_cost = cost;
-        self.ports[index].admin_cost = true;
-        self.configuration_update(now);
-        self.port_state_selection(now);
+        cost::check(cost, cost::MAX_CLASSIC_COST)?;
+        self.index(no).ok_or(Refused::NoPort(no))?;
+        self.adopt_path_cost(now, no, cost, true);
         Ok(())
+    }
+
+    /// Takes a path cost as it is, set by hand or not.
+    pub(in super::super) fn adopt_path_cost(
+        &mut self,
+        now: Instant,
+        no: PortNo,
+        cost: u32,
+        by_hand: bool,
+    ) {
+        if let Some(index) = self.index(no) {
+            self.ports[index].path_cost = cost;
+            self.ports[index].admin_cost = by_hand;
+            self.configuration_update(now);
+            self.port_state_selection(now);
+        }
     }
 
     /// Notes the path cost that a port's speed is worth, found out anew when its link comes up. Without

@@ -18,6 +18,7 @@ use crate::wire::{BPDU_TICK, Bpdu, BridgeId, Config, MacAddr, Pdu, PortId};
 
 use super::seam::{Ignored, Inconsistent, Output};
 use super::vector::{RootPath, Vector};
+pub(super) use admin::DEFAULT_PORT_PRIORITY;
 use guards::Guards;
 pub use show::{BridgeInfo, Configured, PortInfo, Xstats};
 

@@ -1,5 +1,6 @@
 //! What `ip -d link show` and `ip link xstats` print of the spanning tree.
 
+use super::super::rstp::Role;
 use super::super::seam::Inconsistent;
 use super::Bridge;
 use crate::switch::PortNo;
@@ -229,6 +230,33 @@ impl Bridge {
             filtered: port.guards.filtered,
             changes_ignored: port.guards.changes_ignored,
         })
+    }
+
+    /// Returns what a port is for, in the words of RSTP: blocking ports are in reserve, and a port that is
+    /// neither on the way to the root nor kept from its segment is its segment's way there.
+    #[must_use]
+    pub fn role(&self, port: PortNo) -> Option<Role> {
+        let index = self.index(port)?;
+        Some(match self.ports[index].state {
+            PortState::Disabled => Role::Disabled,
+            _ if self.root_port == Some(port) => Role::Root,
+            _ if self.is_designated(index) => Role::Designated,
+            _ if self.ports[index].designated.bridge == self.id => Role::Backup,
+            _ => Role::Alternate,
+        })
+    }
+
+    /// Returns how long it takes a port to forward, if nothing happens before; `None` if it does, or is
+    /// not on its way to.
+    #[must_use]
+    pub fn forwards_in(&self, now: Instant, port: PortNo) -> Option<Duration> {
+        let port = &self.ports[self.index(port)?];
+        let step = port.forward_delay_timer?.saturating_since(now);
+        match port.state {
+            PortState::Listening => Some(step + self.times.forward_delay),
+            PortState::Learning => Some(step),
+            PortState::Disabled | PortState::Blocking | PortState::Forwarding => None,
+        }
     }
 
     /// Returns a port's counters.

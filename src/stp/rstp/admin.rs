@@ -16,7 +16,7 @@ const DEFAULT_AGEING_TIME: Duration = Duration::from_secs(300);
 const DEFAULT_BRIDGE_PRIORITY: u16 = 0x8000;
 const DEFAULT_PORT_PRIORITY: u16 = 32;
 /// Transmit Hold Count, Table 17-1: default and range.
-const TX_HOLD_COUNT: u8 = 6;
+pub(in super::super) const TX_HOLD_COUNT: u8 = 6;
 const MAX_TX_HOLD_COUNT: u8 = 10;
 /// Linux counts a port's priority in units of four of the standard's, which counts in sixteens.
 const PRIORITY_SHIFT: u32 = 10;
@@ -145,7 +145,7 @@ impl Bridge {
     /// # Errors
     /// [`Refused::Step`].
     pub fn set_priority(&mut self, now: Instant, priority: u16) -> Result<(), Refused> {
-        multiple("priority", priority, BRIDGE_PRIORITY_STEP)?;
+        check_priority(priority)?;
         self.bridge_identifier.priority = priority;
         self.reselect(now);
         Ok(())
@@ -161,15 +161,7 @@ impl Bridge {
         no: PortNo,
         priority: u16,
     ) -> Result<(), Refused> {
-        if priority > MAX_PORT_PRIORITY {
-            return Err(Refused::Number {
-                what: "port priority",
-                value: priority.into(),
-                min: 0,
-                max: MAX_PORT_PRIORITY.into(),
-            });
-        }
-        multiple("port priority", priority, PORT_PRIORITY_STEP)?;
+        check_port_priority(priority)?;
         self.port(no)?.port_id = port_id(priority, no);
         self.reselect(now);
         Ok(())
@@ -337,14 +329,7 @@ impl Bridge {
     /// # Errors
     /// [`Refused::Number`].
     pub fn set_tx_hold_count(&mut self, now: Instant, count: u8) -> Result<(), Refused> {
-        if !(1..=MAX_TX_HOLD_COUNT).contains(&count) {
-            return Err(Refused::Number {
-                what: "tx_hold_count",
-                value: count.into(),
-                min: 1,
-                max: MAX_TX_HOLD_COUNT.into(),
-            });
-        }
+        check_tx_hold_count(count)?;
         self.tx_hold_count = count;
         for port in &mut self.ports {
             port.tx_count = 0; // 17.13
@@ -355,9 +340,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// Sets the three times, which must fit together (17.14): hello time 1 s to 10 s (the standard knows
-    /// 1 s to 2 s), max age 6 s to 40 s, forward delay 4 s to 30 s, and
-    /// 2 × (forward delay − 1 s) ≥ max age ≥ 2 × (hello time + 1 s).
+    /// Sets the three times, which must fit together ([`check_times`]).
     ///
     /// # Errors
     /// [`Refused::Time`], [`Refused::Times`].
@@ -368,18 +351,7 @@ impl Bridge {
         max_age: Duration,
         forward_delay: Duration,
     ) -> Result<(), Refused> {
-        within("hello time", hello_time, 1, 10)?;
-        within("max age", max_age, 6, 40)?;
-        within("forward delay", forward_delay, 4, 30)?;
-        let second = Duration::from_secs(1);
-        let reaches = forward_delay.saturating_sub(second).saturating_mul(2) >= max_age;
-        if !reaches || max_age < (hello_time + second).saturating_mul(2) {
-            return Err(Refused::Times {
-                hello_time,
-                max_age,
-                forward_delay,
-            });
-        }
+        check_times(hello_time, max_age, forward_delay)?;
         self.bridge_times = Times {
             message_age: Duration::ZERO,
             max_age,
@@ -491,6 +463,63 @@ impl Port {
             change: Change::Inactive,
         }
     }
+}
+
+/// Checks whether three times fit together (17.14): hello time 1 s to 10 s (the standard knows 1 s to
+/// 2 s), max age 6 s to 40 s, forward delay 4 s to 30 s, and
+/// 2 × (forward delay − 1 s) ≥ max age ≥ 2 × (hello time + 1 s).
+///
+/// # Errors
+/// [`Refused::Time`], [`Refused::Times`].
+pub fn check_times(
+    hello_time: Duration,
+    max_age: Duration,
+    forward_delay: Duration,
+) -> Result<(), Refused> {
+    within("hello time", hello_time, 1, 10)?;
+    within("max age", max_age, 6, 40)?;
+    within("forward delay", forward_delay, 4, 30)?;
+    let second = Duration::from_secs(1);
+    let reaches = forward_delay.saturating_sub(second).saturating_mul(2) >= max_age;
+    if !reaches || max_age < (hello_time + second).saturating_mul(2) {
+        return Err(Refused::Times {
+            hello_time,
+            max_age,
+            forward_delay,
+        });
+    }
+    Ok(())
+}
+
+/// Checks a transmit hold count: 1 to 10 (17.13.12).
+pub(in super::super) fn check_tx_hold_count(count: u8) -> Result<(), Refused> {
+    if (1..=MAX_TX_HOLD_COUNT).contains(&count) {
+        return Ok(());
+    }
+    Err(Refused::Number {
+        what: "tx_hold_count",
+        value: count.into(),
+        min: 1,
+        max: MAX_TX_HOLD_COUNT.into(),
+    })
+}
+
+/// Checks a bridge priority: a multiple of 4096 (9.2.5).
+pub(in super::super) fn check_priority(priority: u16) -> Result<(), Refused> {
+    multiple("priority", priority, BRIDGE_PRIORITY_STEP)
+}
+
+/// Checks a port priority: 0 to 60 in steps of 4, which are the standard's 0 to 240 in steps of 16.
+pub(in super::super) fn check_port_priority(priority: u16) -> Result<(), Refused> {
+    if priority > MAX_PORT_PRIORITY {
+        return Err(Refused::Number {
+            what: "port priority",
+            value: priority.into(),
+            min: 0,
+            max: MAX_PORT_PRIORITY.into(),
+        });
+    }
+    multiple("port priority", priority, PORT_PRIORITY_STEP)
 }
 
 const fn port_id(priority: u16, no: PortNo) -> PortId {

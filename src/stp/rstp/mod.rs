@@ -66,7 +66,8 @@ use crate::wire::{Bpdu, BpduError, BridgeId, MacAddr, Pdu, PortId, RapidRole};
 use super::classic::Xstats;
 use super::seam::{Event, Ignored, Inconsistent, Output};
 use super::vector::Vector;
-pub use admin::Admin;
+pub use admin::{Admin, check_times};
+pub(super) use admin::{TX_HOLD_COUNT, check_port_priority, check_priority, check_tx_hold_count};
 pub use show::{BridgeInfo, PortInfo};
 use timers::Timer;
 

@@ -2,7 +2,8 @@
 
 use super::super::classic::Xstats;
 use super::super::seam::Inconsistent;
-use super::{Bridge, Role};
+use super::timers::Timer;
+use super::{Admin, Bridge, Port, Role};
 use crate::switch::PortNo;
 use crate::switch::plan::PortState;
 use crate::time::{Duration, Instant};
@@ -29,6 +30,8 @@ pub struct BridgeInfo {
     pub root_path_cost: u32,
     /// Whether some port tells of a topology change.
     pub topology_change: bool,
+    /// Time until no port does.
+    pub topology_change_timer: Duration,
     /// Topology changes detected and heard of.
     pub topology_changes: u64,
     /// Time since the last of them.
@@ -53,6 +56,17 @@ pub struct PortInfo {
     /// Time until it goes on to learning or forwarding, if nothing happens before; zero if it does not
     /// wait.
     pub forward_delay_timer: Duration,
+    /// Time until it forwards, if nothing happens before; `None` if it does, or if time alone will not let
+    /// it.
+    pub forwards_in: Option<Duration>,
+    /// Time until it says hello again; zero if it does not.
+    pub hello_timer: Duration,
+    /// Time until it may send one BPDU more in a second; zero if it has sent none.
+    pub hold_timer: Duration,
+    /// It has news that it could not send yet.
+    pub new_info: bool,
+    /// It will acknowledge a classic bridge's topology change notification.
+    pub topology_change_ack: bool,
     /// Its identifier.
     pub id: PortId,
     /// Its path cost.
@@ -142,6 +156,10 @@ impl Bridge {
             root_port: self.root_port,
             root_path_cost: self.root_priority.cost,
             topology_change: self.ports.iter().any(|port| !port.tc_while.is_zero()),
+            topology_change_timer: (self.ports.iter())
+                .map(|port| port.tc_while.remaining(now))
+                .max()
+                .unwrap_or(Duration::ZERO),
             topology_changes: self.topology_changes,
             since_change: self.changed_at.map(|at| now.saturating_since(at)),
             tx_hold_count: self.tx_hold_count,
@@ -160,6 +178,11 @@ impl Bridge {
             role: port.role,
             state: port.state,
             forward_delay_timer: port.fd_while.remaining(now),
+            forwards_in: self.forwards_in(now, port),
+            hello_timer: port.hello_when.remaining(now),
+            hold_timer: port.tx_tick.remaining(now),
+            new_info: port.new_info,
+            topology_change_ack: port.tc_ack,
             id: port.port_id,
             cost: port.port_path_cost,
             speed: port.speed,
@@ -182,6 +205,28 @@ impl Bridge {
             message_age_timer: port.rcvd_info_while.remaining(now),
             topology_change: !port.tc_while.is_zero(),
         })
+    }
+
+    /// Time until a port forwards (17.29.2, 17.29.3), or is found to be an edge port (17.25).
+    fn forwards_in(&self, now: Instant, port: &Port) -> Option<Duration> {
+        let waits = matches!(port.role, Role::Root | Role::Designated)
+            && matches!(port.state, PortState::Blocking | PortState::Learning)
+            && port.guards.inconsistent.is_none();
+        let Timer::Until(at) = port.fd_while else {
+            return None;
+        };
+        let delay = match port.send_rstp {
+            true => self.designated_times().hello_time,
+            false => self.designated_times().forward_delay,
+        };
+        let steps = match port.state {
+            PortState::Blocking => delay,
+            _ => Duration::ZERO,
+        };
+        let waited = at.saturating_since(now) + steps;
+        let edge = port.admin_edge == Admin::Auto && port.send_rstp && port.proposing;
+        let found = port.edge_delay_while.remaining(now);
+        waits.then(|| if edge { waited.min(found) } else { waited })
     }
 
     /// Returns a port's counters. RST BPDUs count as Configuration BPDUs.

@@ -411,6 +411,15 @@ const NEWER: &[&str] = &[
     "tapswitch -p -j port show",
     "tapswitch -s --json port",
     "tapswitch port set dev p1 storm_unknown off storm_multicast 5Mfps",
+    "tapswitch port set dev p1 p2p auto edge on bpdu_guard on bpdu_filter off loop_guard on tc_guard off",
+    "tapswitch port set dev p1 speed 100 recovery 30",
+    "tapswitch port set dev p1 speed auto",
+    "tapswitch bridge set dev br0 stp_mode rstp",
+    "tapswitch bridge set tx_hold_count 10 dev br0",
+    "tapswitch bridge",
+    "tapswitch -j bridge show dev br0",
+    "tapswitch -n sw stp show -j dev br0",
+    "ip netns exec sw tapswitch -s stp",
 ];
 
 /// What is no command of ours.
@@ -441,6 +450,17 @@ const NOT_OURS: &[&str] = &[
     "tapswitch port set dev p1 mac_vlan 02:00:00:00:00:01 0",
     "tapswitch port set dev p1 private community",
     "tapswitch port set dev p1 private",
+    "tapswitch port set dev p1 p2p yes",
+    "tapswitch port set dev p1 speed 0",
+    "tapswitch port set dev p1 speed 20000001",
+    "tapswitch port set dev p1 edge",
+    "tapswitch bridge set stp_mode rstp",
+    "tapswitch bridge set dev br0",
+    "tapswitch bridge set dev br0 stp_mode mstp",
+    "tapswitch bridge set dev br0 tx_hold_count 11",
+    "tapswitch bridge add dev br0",
+    "tapswitch stp set dev br0",
+    "tapswitch stp show br0",
 ];
 
 /// Each row: a command, and what is said about it; `errors.rs` has the general ones.
@@ -515,7 +535,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "tapswitch port set dev p1 storm_brodcast 5fps",
-        "1:27: \"storm_brodcast\": not an option of \"tapswitch port set\"; expected dev, storm_broadcast, storm_multicast, storm_unknown, max_macs, secure_mac, no_secure_mac, violation, recovery, ip_binding, dhcp_trusted, bind, unbind, mac_vlan, no_mac_vlan or private (did you mean \"storm_broadcast\"?)",
+        "1:27: \"storm_brodcast\": not an option of \"tapswitch port set\"; expected dev, storm_broadcast, storm_multicast, storm_unknown, max_macs, secure_mac, no_secure_mac, violation, recovery, ip_binding, dhcp_trusted, bind, unbind, mac_vlan, no_mac_vlan, private, p2p, edge, bpdu_guard, bpdu_filter, loop_guard, tc_guard or speed (did you mean \"storm_broadcast\"?)",
     ),
     (
         "tapswitch port set dev p1 storm_broadcast 64kbps",
@@ -527,7 +547,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "tapswitch run lab.sh",
-        "1:11: \"run\": not an object of \"tapswitch\" in a script; expected \"port\"",
+        "1:11: \"run\": not an object of \"tapswitch\" in a script; expected port, bridge or stp",
     ),
 ];
 

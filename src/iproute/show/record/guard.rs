@@ -46,6 +46,8 @@ pub struct GuardRecord {
     pub bindings: Vec<BindingRecord>,
     /// VLANs of untagged frames by station, in order.
     pub mac_vlans: Vec<(MacAddr, u16)>,
+    /// Its part in the spanning tree.
+    pub tree: super::StpPortTree,
     /// Its part in private VLANs.
     pub private: PrivateRole,
 }
