@@ -171,10 +171,12 @@ fn known_differences_are_still_there() {
     }
 }
 
-/// Random scenarios until `frames` frames have passed both sides.
-fn compare_random(seed: u64, frames: usize) {
+/// Random scenarios until `frames` frames have passed both sides; or one of them, by number.
+fn compare_random(seed: u64, frames: usize, only: Option<u64>) {
     let scenarios = frames.div_ceil(random::FRAMES) as u64;
-    let (next, retried) = (AtomicU64::new(0), AtomicU64::new(0));
+    let numbers = only.map_or(0..scenarios, |number| number..number + 1);
+    let scenarios = numbers.end - numbers.start;
+    let (next, retried) = (AtomicU64::new(numbers.start), AtomicU64::new(0));
     // The first difference of each scenario, as it is found: a list of what there is to look at.
     let survey = env::var_os("TAPSWITCH_KERNEL_SURVEY").is_some();
     let differences = AtomicU64::new(0);
@@ -182,7 +184,7 @@ fn compare_random(seed: u64, frames: usize) {
     let play = || {
         while failed.lock().expect("nobody panics with it").is_none() {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= scenarios {
+            if number >= numbers.end {
                 return;
             }
             let scenario = random::scenario(seed, number, *oracle::FILTERS_VLANS);
@@ -228,7 +230,8 @@ fn random_frames() {
     if available() {
         let frames = setting("TAPSWITCH_KERNEL_FRAMES").unwrap_or(2_000);
         let seed = setting("TAPSWITCH_KERNEL_SEED").unwrap_or(1);
-        compare_random(seed, usize::try_from(frames).expect("frames fit"));
+        let only = setting("TAPSWITCH_KERNEL_ONLY");
+        compare_random(seed, usize::try_from(frames).expect("frames fit"), only);
     }
 }
 

@@ -198,6 +198,8 @@ struct Kernel {
     names: HashMap<u32, String>,
     iproute: Iproute,
     slowly: bool,
+    /// Bridges of the scenario query.
+    queries: bool,
     /// How many veth pairs there have been: a frame may pass each, in each direction.
     pairs: usize,
     /// What the socket of all protocols saw, by step and netdev, and how the sockets of single protocols
@@ -220,6 +222,7 @@ impl Kernel {
             names: HashMap::new(),
             iproute: Iproute::new(manner.processes),
             slowly: manner.slowly,
+            queries: false,
             pairs: 0,
             seen: HashMap::new(),
             passed: HashMap::new(),
@@ -228,6 +231,8 @@ impl Kernel {
     }
 
     fn play(&mut self, scenario: &Scenario, barrier: &Barrier) -> io::Result<Record> {
+        let mut lines = scenario.lines.iter();
+        self.queries = lines.any(|line| line.contains("mcast_querier 1"));
         let start = Instant::now();
         for (number, step) in scenario.steps.iter().enumerate() {
             self.record.times.push(start.elapsed());
@@ -264,7 +269,16 @@ impl Kernel {
             Ok(ifindex) if !up => drop(self.taps.remove(&ifindex)),
             Ok(_) | Err(_) => {}
         }
-        self.settle()
+        self.settle()?;
+        if self.queries {
+            self.tick();
+        }
+        Ok(())
+    }
+
+    /// Lets what is due at the next tick of the kernel's clock happen.
+    fn tick(&self) {
+        thread::sleep(Duration::from_millis(15));
     }
 
     /// After a command: who is called what, new TAPs, carriers.
@@ -290,9 +304,12 @@ impl Kernel {
             self.settle()?;
         }
         // A bridge that begins to snoop takes no query from others before its own first one was due, at
-        // the next tick of the kernel's clock (`br_multicast_select_querier`).
-        if command.contains("mcast_") || command.starts_with("ip link set br") {
-            thread::sleep(Duration::from_millis(15));
+        // the next tick of the kernel's clock (`br_multicast_select_querier`). A port that opens, and with
+        // it all others, queries at that tick.
+        let begins = command.contains("mcast_") || command.starts_with("ip link set br");
+        let changes = command.starts_with("ip link set") || command.starts_with("bridge link set");
+        if begins || changes && self.queries {
+            self.tick();
         }
         Ok(())
     }
@@ -374,9 +391,13 @@ impl Kernel {
             (None, Some(frame)) => {
                 // A bridge's stack may have an address and answer, too; queries are always the bridge's.
                 let stack = matches!(octets[6..12], [2, 0, 0, 0, 0, 0xb0..=0xbf]);
-                let query = payload::essence(octets) == Some(Essence::GroupQuery);
+                let essence = payload::essence(octets);
+                let query = essence == Some(Essence::GroupQuery);
                 let answers = answers(octets, frame) && (query || !stack);
-                (octets[6..12] == frame[6..12] || answers).then_some(current)
+                // A bridge's own queries come when they are due, even while its address sends a frame.
+                let own = octets[6..12] == frame[6..12]
+                    && !matches!(essence, Some(Essence::GroupQuery | Essence::GeneralQuery));
+                (own || answers).then_some(current)
             }
             (None, None) => None,
         };

@@ -57,9 +57,11 @@ struct Ours {
 }
 
 impl Ours {
+    /// Lets what is due happen, and what it sends leave, before anything else does.
     fn catch_up(&mut self, now: Instant) {
         while let Some(due) = self.control.poll_timeout().filter(|due| *due <= now) {
             self.control.handle_timeout(due);
+            self.originate(due, None);
         }
     }
 

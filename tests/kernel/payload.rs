@@ -52,6 +52,8 @@ pub(crate) enum Essence {
     Membership,
     /// A query for one group.
     GroupQuery,
+    /// A query for all groups.
+    GeneralQuery,
 }
 
 /// Looks behind the tags of a frame.
@@ -67,7 +69,7 @@ pub(crate) fn essence(octets: &[u8]) -> Option<Essence> {
             let igmp = rest.get(2 + 4 * usize::from(header & 15)..)?;
             let group = igmp.get(4..8)?;
             match igmp[0] {
-                0x11 => (group != [0; 4]).then_some(Essence::GroupQuery),
+                0x11 => Some(query(group)),
                 _ => Some(Essence::Membership),
             }
         }
@@ -75,12 +77,19 @@ pub(crate) fn essence(octets: &[u8]) -> Option<Essence> {
             (58, 135) => Some(Essence::Solicitation),
             (58, 136) => Some(Essence::Advertisement),
             (0, 58) => match (rest.get(50)?, rest.get(58..74)?) {
-                (130, group) => (group != [0; 16]).then_some(Essence::GroupQuery),
+                (130, group) => Some(query(group)),
                 _ => Some(Essence::Membership),
             },
             _ => None,
         },
         _ => None,
+    }
+}
+
+fn query(group: &[u8]) -> Essence {
+    match group.iter().all(|octet| *octet == 0) {
+        true => Essence::GeneralQuery,
+        false => Essence::GroupQuery,
     }
 }
 
