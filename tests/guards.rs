@@ -554,6 +554,42 @@ fn dhcp_binds_address_station_and_port() {
     assert_eq!(lab.send("p1", &own), Err(DropReason::Unbound));
 }
 
+/// What a client says is for servers: other clients do not see it.
+#[test]
+fn what_clients_say_goes_to_servers_only() {
+    let mut lab = Lab::new(
+        "",
+        "tapswitch port set dev p3 dhcp_trusted on
+         tapswitch port set dev p4 dhcp_trusted on",
+    );
+    let to = |destination: Mac, mut octets: Vec<u8>| {
+        octets[..6].copy_from_slice(&destination);
+        octets
+    };
+    let servers = ports(["p3", "p4"]);
+    assert_eq!(lab.send("p1", &request(h(1))), servers);
+    assert_eq!(lab.send("p4", &request(h(4))), ports(["p3"]));
+    assert_eq!(lab.send("br0", &request(h(9))), ports(["p3", "p4"]));
+    assert_eq!(lab.send("p1", &to(GROUP, request(h(1)))), servers);
+    // What servers say, and what is not DHCP, goes where it always went.
+    let answer = ack(h(4), h(1), [10, 0, 0, 9], 60);
+    assert_eq!(lab.send("p4", &to(ALL, answer)), ports(["p1", "p2", "p3"]));
+    assert_eq!(lab.frame("p1", h(1), ALL), ports(["p2", "p3", "p4"]));
+    // To one station: if it is behind a trusted port, or nobody knows where it is.
+    assert!(lab.frame("p2", h(2), ALL).is_ok());
+    let one = |station| to(h(station), request(h(1)));
+    assert_eq!(lab.send("p1", &one(2)), Err(DropReason::DhcpUntrusted));
+    assert_eq!(lab.send("br0", &one(2)), Err(DropReason::DhcpUntrusted));
+    assert_eq!(lab.send("p1", &one(4)), ports(["p4"]));
+    assert_eq!(lab.send("p1", &one(7)), ports(["p3", "p4"]));
+    let bridge = [2, 0, 0, 0, 0, 0xb0];
+    assert_eq!(lab.send("p1", &to(bridge, request(h(1)))), ports([]));
+    lab.run("tapswitch port set dev p3 dhcp_trusted off");
+    assert_eq!(lab.send("p1", &request(h(1))), ports(["p4"]));
+    lab.run("tapswitch port set dev p4 dhcp_trusted off");
+    assert_eq!(lab.send("p1", &request(h(1))), ports(["p2", "p3", "p4"]));
+}
+
 #[test]
 fn the_bridges_own_stack_may_be_the_server() {
     let mut lab = Lab::new(

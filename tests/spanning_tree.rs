@@ -90,6 +90,8 @@ impl Lab {
         while let Some(output) = self.control.poll_output() {
             match output {
                 Output::Plan(plan) => self.plan = plan,
+                // Queries: a tree has nothing to say to a stack.
+                Output::Receive(..) => {}
                 Output::Transmit(netdev, octets) => {
                     let mut egress = Egress::default();
                     tapswitch::switch::path::originate(

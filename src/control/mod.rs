@@ -31,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 use crate::iproute::command::NetCommand;
 use crate::netdev::{Kind, Network};
 use crate::switch::fdb::Entry;
-use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan, Trap, TrapKind};
+use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan, Side, Trap, TrapKind};
 use crate::time::{Duration, Instant};
 
 /// How often expired FDB entries are reclaimed. Each walks all tables whole.
@@ -54,8 +54,10 @@ pub struct Reply {
 pub enum Output {
     /// Use this plan from the next turn on.
     Plan(Arc<Plan>),
-    /// Send these octets out of a netdev's wire side, as its own protocols do (BPDUs).
+    /// Send these octets out of a netdev's wire side, as its own protocols do (BPDUs, queries).
     Transmit(NetdevId, Vec<u8>),
+    /// Have a netdev receive these octets, as if they had come in there: a bridge's queries to its own stack.
+    Receive(NetdevId, Vec<u8>),
 }
 
 /// One entry of a bridge's FDB, for summaries.
@@ -218,10 +220,13 @@ impl Control {
             self.plan = OnceLock::new();
         }
         self.next_sweep.get_or_insert(now + SWEEP);
-        while let Some((port, octets)) = self.network.poll_transmit() {
+        while let Some((netdev, side, octets)) = self.network.poll_transmit() {
             // The state a BPDU speaks of is in force before it leaves.
             self.publish();
-            self.outputs.push_back(Output::Transmit(port, octets));
+            self.outputs.push_back(match side {
+                Side::Wire => Output::Transmit(netdev, octets),
+                Side::Stack => Output::Receive(netdev, octets),
+            });
         }
     }
 

@@ -26,7 +26,7 @@ use crate::control::{Control, Output};
 use crate::iproute::command::{Command, LinkCommon, LinkSet, NetCommand, Verb};
 use crate::iproute::script::{Flow, Item, Script, Sink, Streams};
 use crate::netdev::Kind;
-use crate::switch::{AttachmentId, Counters, Plan, Side};
+use crate::switch::{AttachmentId, Counters, Originate, Plan, Side, hand_up, originate};
 use crate::sys::process;
 use crate::time::{Duration, Instant};
 
@@ -404,22 +404,23 @@ impl Live {
             outputs.push(output);
         }
         for output in outputs {
-            match output {
+            let (way, netdev, octets): (Originate, _, _) = match output {
                 Output::Plan(plan) => {
                     self.plan = plan;
                     publish = true;
+                    continue;
                 }
-                Output::Transmit(netdev, octets) => {
-                    // In order: the frame may tell of a state that must be in force before it leaves.
-                    if std::mem::take(&mut publish) {
-                        self.publish();
-                    }
-                    let wiring = self.shared.wiring.load();
-                    let now = self.shared.clock.jiffy();
-                    self.turn.originate(&wiring, now, netdev, &octets);
-                    self.originated += 1;
-                }
+                Output::Transmit(netdev, octets) => (originate, netdev, octets),
+                Output::Receive(netdev, octets) => (hand_up, netdev, octets),
+            };
+            // In order: the frame may tell of a state that must be in force before it leaves.
+            if std::mem::take(&mut publish) {
+                self.publish();
             }
+            let wiring = self.shared.wiring.load();
+            let now = self.shared.clock.jiffy();
+            self.turn.originate(way, &wiring, now, netdev, &octets);
+            self.originated += 1;
         }
         if std::mem::take(&mut self.changed) {
             self.sandbox.reconcile(self.control.network())?;

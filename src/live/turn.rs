@@ -7,7 +7,7 @@ use std::io;
 
 use super::wiring::Wiring;
 use crate::attach::{Attachment, BATCH, Batch, Failure};
-use crate::switch::{AttachmentId, Counters, Egress, NetdevId, Trap, forward, originate};
+use crate::switch::{AttachmentId, Counters, Egress, NetdevId, Originate, Trap, forward};
 use crate::time::Instant;
 
 /// The buffers and counters of one worker.
@@ -94,12 +94,20 @@ impl Turn {
         ingress
     }
 
-    /// Sends a frame of the network's own out of a netdev's wire side.
-    pub fn originate(&mut self, wiring: &Wiring, now: Instant, netdev: NetdevId, octets: &[u8]) {
+    /// Starts a frame of the network's own on its way, as [`originate`](crate::switch::originate) or
+    /// [`hand_up`](crate::switch::hand_up) says.
+    pub fn originate(
+        &mut self,
+        way: Originate,
+        wiring: &Wiring,
+        now: Instant,
+        netdev: NetdevId,
+        octets: &[u8],
+    ) {
         if netdev.index() >= wiring.plan.netdevs.len() {
             return;
         }
-        originate(
+        way(
             &wiring.plan,
             now,
             netdev,

@@ -8,7 +8,7 @@ use crate::live::wiring::Link;
 use crate::switch::plan::{FloodSets, PortState};
 use crate::switch::{
     Fdb, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PortNo, PortSet, Receive, Side,
-    Transmit,
+    Transmit, originate,
 };
 use crate::time::Duration;
 use crate::wire::MacAddr;
@@ -106,7 +106,8 @@ impl Bench {
             bpdu: None,
             group_fwd_mask: 0,
             no_linklocal_learn: false,
-            snoops: false,
+            carrier: true,
+            dhcp_trusted: None,
             neighbours: None,
             vlans: None,
             multicast: None,
@@ -262,13 +263,15 @@ fn frames_that_control_has_no_room_for_are_counted_where_they_came_in() {
 fn a_frame_of_the_networks_own_leaves_by_its_netdev() {
     let mut bench = Bench::new(8);
     let bpdu = frame(MacAddr::new([0x01, 0x80, 0xc2, 0, 0, 0]), station(9));
-    bench.turn.originate(&bench.wiring, NOW, NetdevId(3), &bpdu);
+    bench
+        .turn
+        .originate(originate, &bench.wiring, NOW, NetdevId(3), &bpdu);
     assert_eq!(bench.far(3).take(), Some(bpdu.clone()));
     assert_eq!(bench.far(1).take(), None);
     // One that does not exist any more, in the wiring in force, sends nothing.
     bench
         .turn
-        .originate(&bench.wiring, NOW, NetdevId(99), &bpdu);
+        .originate(originate, &bench.wiring, NOW, NetdevId(99), &bpdu);
 }
 
 #[test]

@@ -49,6 +49,7 @@ impl Snooping {
             groups: Groups::default(),
             timers: Timers::default(),
             changed: Default::default(),
+            limited: Default::default(),
             outputs: VecDeque::new(),
             mdb: Arc::default(),
         };
@@ -374,6 +375,25 @@ impl Snooping {
     pub fn set_port_max_groups(&mut self, port: PortNo, scope: Scope, max: u32) {
         if let Some(context) = self.port_context_mut(port, scope) {
             context.max_groups = max;
+            self.limited.insert((port, scope));
+            self.publish_rooms();
+        }
+    }
+
+    /// Tells workers how many more groups the ports with a limit may be in.
+    pub(super) fn publish_rooms(&mut self) {
+        let limited: Vec<_> = self.limited.iter().copied().collect();
+        for (port, scope) in limited {
+            let (vid, in_use) = match scope {
+                Scope::Bridge => (0, true),
+                Scope::Vlan(vid) => (vid, !self.vlan_of_port_unused(port, scope)),
+            };
+            let groups = self.port_groups(port, scope).filter(|(_, max)| *max != 0);
+            let room = groups.map(|(n, max)| max.saturating_sub(n));
+            self.mdb.set_room(port, vid, room.filter(|_| in_use));
+            if room.is_none() {
+                self.limited.remove(&(port, scope));
+            }
         }
     }
 

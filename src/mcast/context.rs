@@ -129,6 +129,8 @@ pub(super) struct VlanContext {
     pub(super) global: bool,
     /// The bridge itself is a member (`br_vlan_is_brentry`).
     pub(super) host: bool,
+    /// And its frames go up without a tag.
+    pub(super) host_untagged: bool,
     /// In use for the bridge itself (`BR_VLFLAG_MCAST_ENABLED` of the bridge's entry).
     pub(super) enabled: bool,
 }

@@ -825,6 +825,9 @@ impl Snooping {
             let wanted = |pg: &PortGroup| {
                 to_unicast || !(pg.flags.blocked || star_only && pg.mode == FilterMode::Include)
             };
+            if !to_unicast {
+                members.joined.insert(port);
+            }
             match of_port {
                 [pg] if !to_unicast => {
                     if wanted(pg) {

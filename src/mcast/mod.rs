@@ -30,8 +30,8 @@
 //! - Timers are exact. The kernel's are late by up to an eighth of their length.
 //! - The kernel takes any number of hosts behind a port with `mcast_to_unicast`.
 //! - Where the kernel orders ports by their addresses in memory, this orders them by number.
-//! - The bridge's own stack is a host like any other and not part of this: it does not hear the
-//!   bridge's queries, and does not join the group of all snoopers (224.0.0.106) by itself.
+//! - The bridge's own stack is a host like any other and not part of this: it does not join the group
+//!   of all snoopers (224.0.0.106) by itself.
 
 /// [`Snooping::context_mut`] where other parts of the machine are borrowed as well.
 macro_rules! context_mut {
@@ -111,6 +111,13 @@ pub enum Output {
         /// The whole frame, without the tag.
         octets: Vec<u8>,
     },
+    /// Have the bridge's own netdev receive this, as if it had come in there (`netif_rx`).
+    Receive {
+        /// The VLAN whose tag it carries; `None` for none.
+        tag: Option<u16>,
+        /// The whole frame, without the tag.
+        octets: Vec<u8>,
+    },
 }
 
 /// The bridge's own addresses, with which it queries.
@@ -169,6 +176,8 @@ pub struct Snooping {
     timers: Timers,
     /// Groups that workers do not know as they are.
     changed: BTreeSet<GroupKey>,
+    /// Ports, and VLANs of ports, with a `mcast_max_groups`.
+    limited: BTreeSet<(PortNo, Scope)>,
     outputs: VecDeque<Output>,
     mdb: Arc<Mdb>,
 }
@@ -319,6 +328,7 @@ impl Snooping {
         while let Some(key) = self.changed.pop_first() {
             self.mdb.set(key, self.members(key));
         }
+        self.publish_rooms();
     }
 
     fn context(&self, scope: Scope) -> Option<&Context> {

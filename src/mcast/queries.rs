@@ -514,8 +514,7 @@ impl Snooping {
         self.set_own_query(scope, Some(port), family, self.now);
     }
 
-    /// Sends a query by a port, or (`None`) to the bridge's own stack, which does not hear it here
-    /// (`__br_multicast_send_query`). Returns whether sources are still to be asked for.
+    /// Sends a query by a port, or (`None`) to the bridge's own stack (`__br_multicast_send_query`). Returns whether sources are still to be asked for.
     fn send_query(&mut self, scope: Scope, port: Option<PortNo>, question: Question) -> bool {
         if !self.should_use(scope, port) || !self.in_use(scope) {
             return false;
@@ -536,6 +535,8 @@ impl Snooping {
                     let querier = context.querier_mut(question.family);
                     querier.address = address.filter(|it: &IpAddr| !it.is_unspecified());
                 }
+                let tag = self.own_query_tag(scope);
+                self.outputs.push_back(Output::Receive { tag, octets });
                 return again;
             };
             let tag = self.query_tag(scope, port);

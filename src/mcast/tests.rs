@@ -103,13 +103,24 @@ fn ports_of(machine: &Snooping, key: GroupKey) -> Option<Vec<u16>> {
 
 /// Lets time pass until `end`; returns what was sent in it: (milliseconds, port, frame in hexadecimal).
 fn pass(machine: &mut Snooping, end: Instant) -> Vec<(u64, u16, String)> {
+    let mut sent = pass_and_hear(machine, end);
+    sent.retain(|(_, port, _)| *port != 0);
+    sent
+}
+
+/// [`pass`] with what the bridge's own stack is given, as port 0.
+fn pass_and_hear(machine: &mut Snooping, end: Instant) -> Vec<(u64, u16, String)> {
     let mut sent = Vec::new();
     let mut now = None;
     loop {
-        while let Some(Output::Transmit { port, octets, .. }) = machine.poll_output() {
+        while let Some(output) = machine.poll_output() {
+            let (port, octets) = match output {
+                Output::Transmit { port, octets, .. } => (port.get(), octets),
+                Output::Receive { octets, .. } => (0, octets),
+            };
             let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
             let at = now.unwrap_or(machine.now).as_nanos() / 1_000_000;
-            sent.push((at, port.get(), hex));
+            sent.push((at, port, hex));
         }
         match machine.poll_timeout().filter(|due| *due <= end) {
             Some(due) => {
@@ -123,6 +134,46 @@ fn pass(machine: &mut Snooping, end: Instant) -> Vec<(u64, u16, String)> {
 
 const G: [u8; 4] = [239, 1, 1, 1];
 const H: [u8; 4] = [239, 1, 1, 2];
+
+/// The bridge's own stack hears what the bridge asks, and is asked when it leaves a group.
+#[test]
+fn the_bridges_own_stack_is_asked() {
+    let mut machine = bridge(1);
+    machine.set_querier(Instant::ZERO, Scope::Bridge, true);
+    let sent = pass_and_hear(&mut machine, millis(10));
+    let to: Vec<u16> = sent.iter().map(|(_, port, _)| *port).collect();
+    assert_eq!(to, [0, 1]);
+    assert_eq!(sent[0].2, sent[1].2, "the same frame");
+    let mut host = |at, datagram: &[u8]| {
+        machine.handle(at, None, 0, BRIDGE, igmp::ETHER_TYPE_IPV4, datagram);
+        pass_and_hear(&mut machine, at)
+    };
+    assert!(host(millis(20), &join(G)).is_empty());
+    let asked = host(millis(30), &leave(G));
+    let to: Vec<u16> = asked.iter().map(|(_, port, _)| *port).collect();
+    assert_eq!(to, [0]);
+}
+
+/// Another report for a group makes no membership; one for a new group may be one too many.
+#[test]
+fn room_for_groups_is_known_to_workers() {
+    let mut machine = bridge(2);
+    let room = |machine: &Snooping| machine.mdb().room(port(1), 0);
+    assert_eq!(room(&machine), None);
+    hear(&mut machine, millis(1), 1, &join(G));
+    machine.set_port_max_groups(port(1), Scope::Bridge, 2);
+    assert_eq!(room(&machine), Some(1));
+    assert_eq!(machine.mdb().room(port(2), 0), None);
+    hear(&mut machine, millis(2), 1, &join(H));
+    hear(&mut machine, millis(3), 1, &join(H));
+    hear(&mut machine, millis(4), 1, &join([239, 1, 1, 3]));
+    assert_eq!(room(&machine), Some(0));
+    assert_eq!(ports_of(&machine, star([239, 1, 1, 3])), Some(vec![]));
+    machine.set_port_max_groups(port(1), Scope::Bridge, 1);
+    assert_eq!(room(&machine), Some(0), "beyond the limit");
+    machine.remove_port(millis(5), port(1));
+    assert_eq!(room(&machine), None);
+}
 
 /// What a kernel bridge with these settings sent by its port, when the same was said there at the same
 /// times (its own were up to an eighth late).
@@ -414,7 +465,7 @@ fn mld_queries_need_an_address() {
 #[test]
 fn vlans_have_contexts_of_their_own() {
     let mut machine = bridge(1);
-    let vlans = BTreeMap::from([(10, true), (20, true)]);
+    let vlans = BTreeMap::from([(10, (true, false)), (20, (true, true))]);
     let ports = BTreeMap::from([
         ((port(1), 10), (PortState::Forwarding, false)),
         ((port(1), 20), (PortState::Forwarding, true)),
@@ -426,10 +477,14 @@ fn vlans_have_contexts_of_their_own() {
     machine.set_querier(Instant::ZERO, Scope::Bridge, true);
     machine.handle_timeout(Instant::ZERO);
     let mut tags = Vec::new();
-    while let Some(Output::Transmit { tag, .. }) = machine.poll_output() {
-        tags.push(tag);
+    let mut own = Vec::new();
+    while let Some(output) = machine.poll_output() {
+        match output {
+            Output::Transmit { tag, .. } => tags.push(tag),
+            Output::Receive { tag, .. } => own.push(tag),
+        }
     }
-    assert_eq!(tags, [Some(10), None]);
+    assert_eq!((tags, own), (vec![Some(10), None], vec![Some(10), None]));
     machine.set_vlan_snooped(Instant::ZERO, 10, false);
     assert!(!machine.vlan_snooped(10) && machine.vlan_snooped(20));
     machine.set_vlan_snooping(Instant::ZERO, false);

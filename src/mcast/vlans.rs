@@ -65,11 +65,11 @@ impl Snooping {
     }
 
     /// Makes the VLANs what they are: `vlans` by VID, with the bridge's own membership; `ports` by port
-    /// and VID, with state and whether untagged. Contexts of VLANs that stay keep what they have.
+    /// and VID, with state and whether untagged. Of a VLAN: whether the bridge itself is a member, and untagged. Contexts of VLANs that stay keep what they have.
     pub fn set_vlans(
         &mut self,
         now: Instant,
-        vlans: &BTreeMap<u16, bool>,
+        vlans: &BTreeMap<u16, (bool, bool)>,
         ports: &BTreeMap<(PortNo, u16), (PortState, bool)>,
     ) {
         self.now = now;
@@ -91,8 +91,8 @@ impl Snooping {
             self.stop(Scope::Vlan(vid));
             self.vlans.remove(&vid);
         }
-        for (vid, host) in vlans {
-            self.set_vlan(*vid, *host);
+        for (vid, (host, untagged)) in vlans {
+            self.set_vlan(*vid, *host, *untagged);
         }
         for ((port, vid), (state, untagged)) in ports {
             self.set_port_vlan(*port, *vid, *state, *untagged);
@@ -100,14 +100,16 @@ impl Snooping {
         self.finish();
     }
 
-    fn set_vlan(&mut self, vid: u16, host: bool) {
+    fn set_vlan(&mut self, vid: u16, host: bool, untagged: bool) {
         let new = !self.vlans.contains_key(&vid);
         let vlan = self.vlans.entry(vid).or_insert_with(|| VlanContext {
             context: Context::default(),
             global: true,
             host,
+            host_untagged: untagged,
             enabled: false,
         });
+        vlan.host_untagged = untagged;
         let was = std::mem::replace(&mut vlan.host, host);
         if new {
             self.publish_settings(Scope::Vlan(vid));
@@ -200,5 +202,14 @@ impl Snooping {
         };
         let vlan = self.ports.get(&port)?.vlans.get(&vid)?;
         (!vlan.untagged).then_some(vid)
+    }
+
+    /// Returns the VLAN that a query of a context to the bridge's own stack is tagged for.
+    pub(super) fn own_query_tag(&self, scope: Scope) -> Option<u16> {
+        let Scope::Vlan(vid) = scope else {
+            return None;
+        };
+        let vlan = self.vlans.get(&vid)?;
+        (!vlan.host_untagged).then_some(vid)
     }
 }

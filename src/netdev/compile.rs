@@ -74,6 +74,9 @@ impl Network {
             Kind::Bridge(_) => indexed(Transmit::Bridge),
             Kind::Vlan(_) => indexed(Transmit::Vlan),
             Kind::Veth { peer } => Transmit::Peer(peer),
+            Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } if !plugged => {
+                Transmit::Unplugged
+            }
             Kind::Tap { wire, .. } | Kind::Outside { wire, .. } => Transmit::Wire(wire),
         };
         let vlans = netdev.uppers.iter().filter_map(|id| {
@@ -143,7 +146,8 @@ impl Network {
                 .flatten(),
             group_fwd_mask: bridge.group_fwd_mask | bridge.required_fwd_mask(),
             no_linklocal_learn: bridge.no_linklocal_learn,
-            snoops: bridge.snoops(),
+            carrier: self.carrier(netdev.id),
+            dhcp_trusted: (bridge.snoops()).then(|| select(bridge, |port| port.guard.dhcp_trusted)),
             neighbours: self.compile_neighbours(netdev, bridge),
             vlans: bridge.vlans.compile(),
             multicast: bridge.compile_multicast(),

@@ -9,7 +9,7 @@
 //! | bindings per bridge | 16,384 |
 //!
 //! DHCP is looked at on all ports of a bridge as soon as one of them is trusted: the others are then
-//! not. A port with `ip_binding on` is not trusted either, unless it says so.
+//! not, and what clients say goes to trusted ports and to the bridge's own stack only. A port with `ip_binding on` is not trusted either, unless it says so.
 //!
 //! A port that a violation closed is to its bridge as one without carrier: learned entries go, its
 //! backup port takes over, spanning tree goes on without it. It opens again after the recovery time,

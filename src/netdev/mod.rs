@@ -17,7 +17,7 @@
 //! - Namespaces behave as with `disable_ipv6 = 1`: no link-local address appears and nothing is sent
 //!   unasked. IPv6 addresses that a command adds are taken nevertheless. That holds for a bridge that
 //!   snoops, too: it does not report that it is a member of all snoopers (224.0.0.106), as Linux does
-//!   some time in the first seconds, and does not hear its own queries.
+//!   some time in the first seconds.
 //! - An outside wire is up and has carrier when the script starts, as an existing NIC usually does.
 //! - A TAP has carrier as long as its wire is there: in the emulation somebody is plugged in.
 //! - A VLAN device that is a bridge's only learning or flooding port stays promiscuous when the bridge

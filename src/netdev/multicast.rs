@@ -12,7 +12,7 @@ use crate::mcast::{
     Addresses, GroupSpec, InvalidValue, MdbRefused, Output, Scope, Settings, Snooping, SpecFault,
 };
 use crate::switch::mdb::PlanMulticast;
-use crate::switch::{NetdevId, PortNo};
+use crate::switch::{NetdevId, PortNo, Side};
 use crate::time::{Duration, Instant};
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 
@@ -324,22 +324,33 @@ impl Network {
         let machine = &mut self.bridge_mut(id)?.multicast;
         machine.set_addresses(addresses);
         let result = act(machine);
-        while let Some(Output::Transmit { port, tag, octets }) =
-            self.bridge_mut(id)?.multicast.poll_output()
-        {
-            self.send_query(id, port, tag, octets);
+        while let Some(output) = self.bridge_mut(id)?.multicast.poll_output() {
+            match output {
+                Output::Transmit { port, tag, octets } => {
+                    self.send_query(id, Some(port), tag, octets);
+                }
+                Output::Receive { tag, octets } => self.send_query(id, None, tag, octets),
+            }
         }
         Some(result)
     }
 
-    /// Sends a query by a port, if it is not longer than the netdevs' MTUs (the kernel compares the
-    /// whole frame).
-    fn send_query(&mut self, id: NetdevId, port: PortNo, tag: Option<u16>, mut octets: Vec<u8>) {
+    /// Sends a query by a port or (`None`) to the bridge's own stack, if it is not longer than the
+    /// netdevs' MTUs (the kernel compares the whole frame).
+    fn send_query(
+        &mut self,
+        id: NetdevId,
+        port: Option<PortNo>,
+        tag: Option<u16>,
+        mut octets: Vec<u8>,
+    ) {
         let Some(bridge) = self.bridge(id) else {
             return;
         };
-        let Some(netdev) = bridge.port(port).map(|port| port.netdev) else {
-            return;
+        let (netdev, side) = match port.map(|port| bridge.port(port)) {
+            None => (id, Side::Stack),
+            Some(Some(port)) => (port.netdev, Side::Wire),
+            Some(None) => return,
         };
         let mtu = self.netdev(id).mtu.min(self.netdev(netdev).mtu);
         if octets.len() > mtu as usize {
@@ -349,7 +360,7 @@ impl Network {
             let tag = Tag::new(bridge.vlans.protocol, vid);
             octets.splice(12..12, tag.octets());
         }
-        self.transmits.push_back((netdev, octets));
+        self.transmits.push_back((netdev, side, octets));
     }
 
     /// The addresses that a bridge queries with: `inet_select_addr`, and `ipv6_dev_get_saddr` for all nodes.
@@ -395,7 +406,7 @@ impl Network {
         let mut vlans = BTreeMap::new();
         let mut ports = BTreeMap::new();
         for (vid, vlan) in bridge.vlans.iter() {
-            vlans.insert(vid.get(), vlan.host());
+            vlans.insert(vid.get(), (vlan.host(), vlan.host_untagged()));
             for port in vlan.members.iter() {
                 let state = vlan.member(Some(port)).state;
                 let untagged = vlan.untagged.contains(port);

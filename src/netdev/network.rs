@@ -236,8 +236,8 @@ pub struct Network {
     /// Uppers whose carrier changed while a netdev moves to another namespace: the link watch
     /// looks at them when it has arrived.
     pub(super) to_watch: Option<Vec<NetdevId>>,
-    /// BPDUs to send, and the ports to send them by.
-    pub(super) transmits: VecDeque<(NetdevId, Vec<u8>)>,
+    /// Frames of netdevs' own (BPDUs, queries): out of the wire side, or to the netdev's own stack.
+    pub(super) transmits: VecDeque<(NetdevId, Side, Vec<u8>)>,
 }
 
 impl Default for Network {

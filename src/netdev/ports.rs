@@ -11,7 +11,7 @@ use super::vlan::VidSet;
 use super::{Bridge, Errno, Kind, Netdev, Network, Port, Refusal};
 use crate::stp;
 use crate::switch::plan::PortState;
-use crate::switch::{Fdb, NetdevId, PortNo};
+use crate::switch::{Fdb, NetdevId, PortNo, Side};
 use crate::time::{Duration, Instant};
 use crate::wire::{Bpdu, MAX_BPDU_FRAME, MacAddr, Vid};
 
@@ -259,11 +259,11 @@ impl Network {
         let octets = bpdu
             .encode(bridge.tree.group_address(), source, &mut buffer)
             .to_vec();
-        self.transmits.push_back((netdev, octets));
+        self.transmits.push_back((netdev, Side::Wire, octets));
     }
 
-    /// Returns the next BPDU to send, and the port to send it by.
-    pub fn poll_transmit(&mut self) -> Option<(NetdevId, Vec<u8>)> {
+    /// Returns the next frame of a netdev's own: to send out of its wire side, or for its stack.
+    pub fn poll_transmit(&mut self) -> Option<(NetdevId, Side, Vec<u8>)> {
         self.transmits.pop_front()
     }
 

@@ -8,8 +8,8 @@ use crate::iproute::command::Command;
 use crate::iproute::script::{Flow, Item, Script, Sink as Stream, Streams};
 use crate::netdev::Network;
 use crate::switch::{
-    AttachmentId, Counters, Egress, Lost, NetdevId, PacketType, Plan, Side, Verdict, forward,
-    originate,
+    AttachmentId, Counters, Egress, Lost, NetdevId, Originate, PacketType, Plan, Side, Verdict,
+    forward, hand_up, originate,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::Ethernet;
@@ -329,20 +329,26 @@ impl<'s> Engine<'s> {
                     self.counters.fit(&plan);
                     self.plan = plan;
                 }
-                Output::Transmit(netdev, octets) => self.originate(netdev, &octets, sink)?,
+                Output::Transmit(netdev, octets) => {
+                    self.originate(originate, netdev, &octets, sink)?;
+                }
+                Output::Receive(netdev, octets) => {
+                    self.originate(hand_up, netdev, &octets, sink)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Sends a frame of the network's own, which other bridges of the network may take.
+    /// Starts a frame of the network's own on its way, which other bridges of the network may take.
     fn originate(
         &mut self,
+        way: Originate,
         netdev: NetdevId,
         octets: &[u8],
         sink: &mut impl Sink,
     ) -> io::Result<()> {
-        originate(
+        way(
             &self.plan,
             self.now,
             netdev,

@@ -25,10 +25,10 @@ use super::guard;
 use super::mdb::PlanMulticast;
 use super::multicast::{self, Selection, Snooped};
 use super::neighbours::answer;
-use super::path::Walk;
+use super::path::{Header, Walk};
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
 use super::transit::Transit;
-use super::{DropReason, Fdb, Key, NetdevId, PacketType, PlanBridge, PlanPort, PortNo, PortSet};
+use super::{DropReason, Fdb, Key, PacketType, PlanBridge, PlanPort, PortNo, PortSet};
 use crate::switch::fdb::{CapacityReached, Edit, Entry, Flags, Learn, Target};
 use crate::wire::{MacAddr, Tag, Vid};
 
@@ -83,12 +83,12 @@ fn relay(
     bridge: &PlanBridge,
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
-    transit: Transit,
+    mut transit: Transit,
 ) {
     let (number, port) = from;
     if let Some(guard) = &port.guard {
         let vid = vlan.map(|(vid, _)| vid);
-        if let Err(reason) = guard::admit(walk, (index, bridge), from, guard, vid, &transit) {
+        if let Err(reason) = guard::admit(walk, (index, bridge), from, guard, vid, &mut transit) {
             return walk.refuse(reason);
         }
     }
@@ -106,8 +106,8 @@ fn relay(
         relay_group(walk, (index, bridge), from, vlan, learning_only, transit);
     } else if learning_only {
         walk.refuse(DropReason::IngressLearning);
-    } else if bridge.neighbours.is_some() {
-        relay_answering(walk, (index, bridge), from, vlan, transit);
+    } else if bridge.neighbours.is_some() || transit.for_servers {
+        relay_aside(walk, (index, bridge), from, vlan, transit);
     } else {
         select(walk, index, bridge, from, vlan, transit);
     }
@@ -124,7 +124,7 @@ fn relay_group(
     mut transit: Transit,
 ) {
     let (_, port) = from;
-    let snooped = match snoop(walk, bridge, port.netdev, vlan, &transit) {
+    let snooped = match snoop(walk, bridge, Some(from), vlan, &transit) {
         Ok(snooped) => snooped,
         Err(reason) => return walk.refuse(reason),
     };
@@ -152,17 +152,27 @@ fn relay_group(
     pass_up(walk, bridge, vlan, transit);
 }
 
-/// A unicast frame, which may be a question that the bridge answers for a station.
+/// A unicast frame, which may be a question that the bridge answers for a station, or a DHCP client's.
 #[inline(never)]
-fn relay_answering(
+fn relay_aside(
     walk: &mut Walk<'_>,
     (index, bridge): (u32, &PlanBridge),
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
     mut transit: Transit,
 ) {
-    let vid = vlan.map(|(vid, _)| vid);
-    answer(walk, (index, bridge), Some(from), vid, &mut transit);
+    if bridge.neighbours.is_some() {
+        let vid = vlan.map(|(vid, _)| vid);
+        answer(walk, (index, bridge), Some(from), vid, &mut transit);
+    }
+    let destination = key(walk.header.destination, vlan);
+    if let Some(trusted) = &bridge.dhcp_trusted
+        && transit.for_servers
+        && let Some(Target { port: Some(to), .. }) = walk.view(index).lookup(destination)
+        && !trusted.contains(to)
+    {
+        return walk.refuse(DropReason::DhcpUntrusted);
+    }
     select(walk, index, bridge, from, vlan, transit);
 }
 
@@ -177,8 +187,8 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
             Err(reason) => return walk.refuse(reason),
         },
     };
-    if bridge.snoops {
-        guard::watch_host(walk, bridge, vlan.map(|(vid, _)| vid), &transit);
+    if bridge.dhcp_trusted.is_some() {
+        guard::watch_host(walk, bridge, vlan.map(|(vid, _)| vid), &mut transit);
     }
     if bridge.neighbours.is_some() {
         let vid = vlan.map(|(vid, _)| vid);
@@ -186,7 +196,7 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
     }
     let destination = walk.header.destination;
     if destination.is_group() {
-        return match snoop(walk, bridge, bridge.netdev, vlan, &transit) {
+        return match snoop(walk, bridge, None, vlan, &transit) {
             Err(reason) => walk.refuse(reason),
             Ok(snooped) => match snooped.and_then(|it| it.select(walk)) {
                 Some(selection) => to_members(walk, bridge, None, vlan, &selection, transit),
@@ -196,7 +206,12 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
     }
     match walk.view(index).lookup(key(destination, vlan)) {
         // A port's own address is the bridge's, but from here it is reached over that port's wire.
-        Some(Target { port: Some(to), .. }) => unicast(walk, bridge, None, to, vlan, transit),
+        Some(Target { port: Some(to), .. }) => match &bridge.dhcp_trusted {
+            Some(trusted) if transit.for_servers && !trusted.contains(to) => {
+                walk.refuse(DropReason::DhcpUntrusted);
+            }
+            _ => unicast(walk, bridge, None, to, vlan, transit),
+        },
         Some(Target { port: None, .. }) => walk.refuse(DropReason::ToSelf),
         None => flood(walk, bridge, &bridge.host_flood, None, vlan, transit),
     }
@@ -436,13 +451,13 @@ fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo, k
 fn snoop<'a>(
     walk: &mut Walk<'_>,
     bridge: &'a PlanBridge,
-    netdev: NetdevId,
+    from: Option<(PortNo, &PlanPort)>,
     vlan: Vlan<'_>,
     transit: &Transit,
 ) -> Result<Option<Snooped<'a>>, DropReason> {
     match &bridge.multicast {
         Some(plan) if transit.kind == PacketType::Multicast => {
-            snoop_group(walk, plan, netdev, vlan, transit).map(Some)
+            snoop_group(walk, (bridge, plan), from, vlan, transit).map(Some)
         }
         _ => Ok(None),
     }
@@ -451,17 +466,24 @@ fn snoop<'a>(
 #[inline(never)]
 fn snoop_group<'a>(
     walk: &mut Walk<'_>,
-    plan: &'a PlanMulticast,
-    netdev: NetdevId,
+    (bridge, plan): (&PlanBridge, &'a PlanMulticast),
+    from: Option<(PortNo, &PlanPort)>,
     vlan: Vlan<'_>,
     transit: &Transit,
 ) -> Result<Snooped<'a>, DropReason> {
     let vid = vlan.map(|(vid, _)| vid);
     let number = vid.map_or(0, Vid::get);
-    let (ether_type, datagram) = walk.protocol(transit).unwrap_or_default();
+    let (ether_type, datagram) = walk.snooped_protocol(transit).unwrap_or_default();
+    let Header {
+        source,
+        destination,
+        ..
+    } = walk.header;
+    let sender = (from.map(|(number, _)| number), source);
     let (snooped, notice) =
-        multicast::inspect(plan, number, walk.header.destination, ether_type, datagram);
+        multicast::inspect(plan, number, sender, destination, ether_type, datagram);
     if notice.trap {
+        let netdev = from.map_or(bridge.netdev, |(_, port)| port.netdev);
         walk.trap(netdev, TrapKind::Multicast, vid, transit);
     }
     notice.refused.map_or(Ok(snooped), Err)
@@ -559,6 +581,12 @@ fn flood(
         barred = &spared;
     }
     let members = vlan.map_or(&PortSet::ALL, |(_, vlan)| &vlan.egress);
+    let (mut set, servers) = (set, bridge.dhcp_trusted.as_ref());
+    let trusted;
+    if let Some(servers) = servers.filter(|_| transit.for_servers) {
+        trusted = set.intersection(servers);
+        set = &trusted;
+    }
     let mut any = false;
     for to in set.select(members, barred, bridge.ports.len()) {
         if let Some(target) = bridge.port(to) {
@@ -589,6 +617,8 @@ fn to_members(
         };
         let delivers = target.state == PortState::Forwarding
             && !barred.contains(copy.port)
+            && (bridge.dhcp_trusted.as_ref())
+                .is_none_or(|trusted| !transit.for_servers || trusted.contains(copy.port))
             && vlan.is_none_or(|(_, vlan)| vlan.egress.contains(copy.port));
         // Even with hairpin, no soliloquies: a host would take its own frame for another's (IPv6 DAD).
         let own = copy.to == Some(walk.header.source)

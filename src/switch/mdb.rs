@@ -120,18 +120,33 @@ pub struct Members {
     pub copies: Vec<MemberCopy>,
     /// The bridge's own stack is a member.
     pub host: bool,
+    /// Ports that are members, whether frames are forwarded to them or not: another report for the group
+    /// by them makes no new membership. Those with `mcast_to_unicast` are not here but in `copies`.
+    pub joined: PortSet,
+}
+
+impl Members {
+    /// Whether a report of a host behind a port is about a membership that is there already.
+    #[must_use]
+    pub fn has(&self, port: PortNo, host: MacAddr) -> bool {
+        let own = |copy: &MemberCopy| copy.port == port && copy.to == Some(host);
+        self.joined.contains(port) || self.copies.iter().any(own)
+    }
 }
 
 /// The groups of a bridge.
 #[derive(Debug)]
 pub struct Mdb {
     groups: DashMap<GroupKey, Arc<Members>, foldhash::fast::FixedState>,
+    /// How many more groups a port may be in (`mcast_max_groups`), of all and (VID not 0) of one VLAN's.
+    rooms: DashMap<(PortNo, u16), u32, foldhash::fast::FixedState>,
 }
 
 impl Default for Mdb {
     fn default() -> Self {
         Self {
             groups: DashMap::with_hasher(foldhash::fast::FixedState::default()),
+            rooms: DashMap::with_hasher(foldhash::fast::FixedState::default()),
         }
     }
 }
@@ -144,12 +159,6 @@ impl Mdb {
         self.groups.get(&key).map(|members| Arc::clone(&members))
     }
 
-    /// Whether a group is known, members or not.
-    #[must_use]
-    pub fn contains(&self, key: GroupKey) -> bool {
-        self.groups.contains_key(&key)
-    }
-
     /// Returns how many groups there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -160,6 +169,26 @@ impl Mdb {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
+    }
+
+    /// Returns how many more groups a port may be in, in a VLAN (0 for none); `None` for any number.
+    #[must_use]
+    pub fn room(&self, port: PortNo, vid: u16) -> Option<u32> {
+        if self.rooms.is_empty() {
+            return None;
+        }
+        let room = |vid| self.rooms.get(&(port, vid)).map(|room| *room);
+        let of_vlan = if vid == 0 { None } else { room(vid) };
+        [room(0), of_vlan].into_iter().flatten().min()
+    }
+
+    /// Says how many more groups a port may be in, of all or (VID not 0) of one VLAN's; `None` for any
+    /// number.
+    pub fn set_room(&self, port: PortNo, vid: u16, room: Option<u32>) {
+        match room {
+            Some(room) => drop(self.rooms.insert((port, vid), room)),
+            None => drop(self.rooms.remove(&(port, vid))),
+        }
     }
 
     /// Makes, changes or (`None`) forgets a group.

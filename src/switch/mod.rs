@@ -29,7 +29,7 @@ pub use counters::{
 pub use egress::{Copy, Egress, Lost, Trap, TrapKind};
 pub use fdb::{Entry, Fdb, Flags, Key};
 pub use mdb::Mdb;
-pub use path::{forward, originate};
+pub use path::{Originate, forward, hand_up, originate};
 pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
     PlanVlans, PortNo, PortSet, Receive, Side, Transmit,

@@ -4,11 +4,12 @@
 //! which keeps the groups, and what is malformed goes no further. [`select`](Snooped::select) is the
 //! choice between flooding and members that `br_handle_frame_finish` and `br_dev_xmit` make.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::mdb::{Context, Family, Group, GroupKey, MemberCopy, Members, PlanMulticast};
 use super::path::Walk;
-use super::{DropReason, PortSet};
+use super::{DropReason, PortNo, PortSet};
 use crate::wire::MacAddr;
 use crate::wire::igmp::{self, ETHER_TYPE_IPV4};
 use crate::wire::membership::{Content, Inspected, Message, RecordKind};
@@ -21,6 +22,8 @@ pub(super) struct Snooped<'a> {
     /// None in a VLAN that is not snooped.
     context: Option<&'a Context>,
     vid: u16,
+    /// Who sent it: the host, and the port that it is behind unless it is the bridge's own stack.
+    sender: (Option<PortNo>, MacAddr),
     kind: Kind,
 }
 
@@ -65,6 +68,7 @@ pub(super) struct Notice {
 pub(super) fn inspect<'a>(
     plan: &'a PlanMulticast,
     vid: u16,
+    sender: (Option<PortNo>, MacAddr),
     destination: MacAddr,
     ether_type: u16,
     datagram: &[u8],
@@ -73,6 +77,7 @@ pub(super) fn inspect<'a>(
         plan,
         context: plan.context(vid),
         vid,
+        sender,
         kind: Kind::Mac(destination),
     };
     let refused = |reason| Notice {
@@ -135,23 +140,14 @@ impl Kind {
 
 impl Snooped<'_> {
     /// Why a message is not forwarded: it asks for more groups than there may be, or its records are cut
-    /// off. Control sees it all the same.
+    /// off. Control sees it all the same. Of the records of one message each new group counts; the sources
+    /// that they name, which are memberships of their own, do not.
     fn refuse(&self, message: Message<'_>) -> Option<DropReason> {
-        let full = |group| {
-            let group = Group::any_source(group);
-            let vid = self.vid;
-            let never = match group {
-                Group::V4 { group, .. } => igmp::is_local_group(group),
-                Group::V6 { group, .. } => group == mld::ALL_NODES,
-                Group::Mac(_) => true,
-            };
-            let groups = &self.plan.groups;
-            !never && !groups.contains(GroupKey { vid, group }) && groups.len() >= self.plan.limit
-        };
         match message {
             Message::Query(_) | Message::Leave { .. } => None,
-            Message::Report { group } => full(group).then_some(DropReason::GroupLimit),
+            Message::Report { group } => self.full(group, 0, 0),
             Message::Records(records) => {
+                let (mut groups, mut memberships) = (0, 0);
                 for record in records {
                     let Ok(record) = record else {
                         return Some(DropReason::ReportTruncated);
@@ -161,13 +157,50 @@ impl Snooped<'_> {
                             record.kind,
                             Some(RecordKind::ToInclude | RecordKind::IsInclude)
                         );
-                    if record.kind.is_some() && !leaves && full(record.group) {
-                        return Some(DropReason::GroupLimit);
+                    if record.kind.is_none() || leaves {
+                        continue;
                     }
+                    let refused = self.full(record.group, groups, memberships);
+                    if refused.is_some() {
+                        return refused;
+                    }
+                    let (group, member) = self.news(record.group);
+                    groups += usize::from(group);
+                    memberships += u32::from(member);
                 }
                 None
             }
         }
+    }
+
+    /// Why a group cannot be joined, if `groups` and `memberships` more than are known came before.
+    fn full(&self, group: IpAddr, groups: usize, memberships: u32) -> Option<DropReason> {
+        let mdb = &self.plan.groups;
+        let (new_group, new_member) = self.news(group);
+        if new_group && mdb.len() + groups >= self.plan.limit {
+            return Some(DropReason::GroupLimit);
+        }
+        let room = (self.sender.0).and_then(|port| mdb.room(port, self.vid));
+        (new_member && room.is_some_and(|room| room <= memberships))
+            .then_some(DropReason::PortGroupLimit)
+    }
+
+    /// Whether joining a group makes a new group, and a new membership of the sender's port.
+    fn news(&self, group: IpAddr) -> (bool, bool) {
+        let group = Group::any_source(group);
+        let never = match group {
+            Group::V4 { group, .. } => igmp::is_local_group(group),
+            Group::V6 { group, .. } => group == mld::ALL_NODES,
+            Group::Mac(_) => true,
+        };
+        if never {
+            return (false, false);
+        }
+        let vid = self.vid;
+        let members = self.plan.groups.lookup(GroupKey { vid, group });
+        let (port, host) = self.sender;
+        let has = |port| members.as_ref().is_some_and(|it| it.has(port, host));
+        (members.is_none(), port.is_some_and(|port| !has(port)))
     }
 
     /// Finds the frame's members; `None` floods it.

@@ -47,6 +47,9 @@ pub fn forward<'a>(
     counters.octets_in += total;
 }
 
+/// How a frame of the network's own starts: [`originate`] or [`hand_up`].
+pub type Originate = fn(&Plan, Instant, NetdevId, &[u8], &mut Counters, &mut Egress);
+
 /// Sends a frame of a netdev's own (a BPDU) out of its wire side: over the veth pair to whatever
 /// receives there, or to the outside. It has no ingress and no verdict; its copies are in `egress`
 /// as frame 0.
@@ -73,6 +76,30 @@ pub fn originate(
         return walk.lose(netdev, DropReason::NetdevDown);
     }
     walk.transmit(netdev, sender, Transit::new(walk.header.kind));
+    walk.drain();
+}
+
+/// Has a netdev receive a frame that nothing brought (`netif_rx`): a bridge's question to its own stack.
+/// It has no ingress and no verdict; its copies are in `egress` as frame 0.
+pub fn hand_up(
+    plan: &Plan,
+    now: Instant,
+    netdev: NetdevId,
+    octets: &[u8],
+    counters: &mut Counters,
+    egress: &mut Egress,
+) {
+    let mut walk = Walk::new(plan, now, None, counters, egress);
+    walk.octets = octets;
+    let Some(header) = Header::parse(octets) else {
+        return walk.lose(netdev, DropReason::Runt);
+    };
+    walk.header = header;
+    if !plan.netdevs[netdev.index()].up {
+        return walk.lose(netdev, DropReason::NetdevDown);
+    }
+    // Nobody looked for whom it is: for this netdev.
+    walk.receive_up(netdev, &Transit::new(PacketType::Host));
     walk.drain();
 }
 
@@ -142,6 +169,9 @@ pub(super) struct Walk<'a> {
     pub(super) header: Header,
     /// The priority of the frame (`skb->priority`): only VLAN devices give it one.
     pub(super) priority: u32,
+    /// What a packet socket on a VLAN device takes a frame that begins with a tag for: what is behind all
+    /// its tags (`vlan_parse_protocol`), while the headers are still expected in front of them.
+    pub(super) mistaken: Option<u16>,
     /// Steps made so far, of those that count for [`HOP_LIMIT`].
     hops: u32,
     copies: u32,
@@ -170,6 +200,7 @@ impl<'a> Walk<'a> {
             octets: &[],
             header: Header::NONE,
             priority: 0,
+            mistaken: None,
             hops: 0,
             copies: 0,
             trapped: false,
@@ -208,7 +239,7 @@ impl<'a> Walk<'a> {
     fn run(&mut self, ingress: AttachmentId, index: u32, octets: &'a [u8]) -> Verdict {
         self.frame = index;
         self.octets = octets;
-        (self.priority, self.hops) = (0, 0);
+        (self.priority, self.mistaken, self.hops) = (0, None, 0);
         (self.copies, self.trapped, self.refused) = (0, false, None);
         self.enter(ingress, octets);
         self.drain();
@@ -267,6 +298,9 @@ impl<'a> Walk<'a> {
                 if octets.len() > netdev.mtu as usize + ETHERNET_HEADER + tag {
                     return self.refuse(DropReason::SenderOversize);
                 }
+                if is_tag_type(header.ether_type) && matches!(netdev.transmit, Transmit::Vlan(_)) {
+                    self.mistaken = vlan::type_behind_tags(octets);
+                }
                 self.transmit(attachment.netdev, netdev, Transit::new(header.kind));
             }
         }
@@ -310,8 +344,8 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn receive_again(&mut self, id: NetdevId, transit: Transit) {
         self.header = self.header_of(&transit);
-        // A veth pair takes the priority off (____dev_forward_skb).
-        self.priority = 0;
+        // A veth pair takes the priority off (____dev_forward_skb), and looks at the frame anew.
+        (self.priority, self.mistaken) = (0, None);
         self.receive(id, &self.plan.netdevs[id.index()], transit);
     }
 
@@ -344,11 +378,15 @@ impl<'a> Walk<'a> {
         match netdev.transmit {
             Transmit::Wire(wire) => self.leave_by_wire(id, wire, transit),
             Transmit::Peer(peer) => self.cross(id, peer, transit),
+            Transmit::Bridge(bridge) if !self.plan.bridges[bridge as usize].carrier => {
+                self.lose_without_carrier(id);
+            }
             Transmit::Bridge(bridge) => {
                 self.count_tx(id, self.len(&transit));
                 bridge::transmit(self, bridge, transit);
             }
             Transmit::Vlan(index) => vlan::transmit(self, id, index, transit),
+            Transmit::Unplugged => self.lose_without_carrier(id),
             Transmit::Nothing => {
                 // A dummy takes no tag in metadata.
                 let tag = transit.tag.map_or(0, |_| TAG_LEN);
@@ -356,6 +394,12 @@ impl<'a> Walk<'a> {
                 self.lose(id, DropReason::DummyTransmit);
             }
         }
+    }
+
+    /// A netdev without carrier discards what it is to send (`noop_enqueue`).
+    fn lose_without_carrier(&mut self, id: NetdevId) {
+        self.counters.netdevs[id.index()].tx_dropped += 1;
+        self.lose(id, DropReason::NoCarrier);
     }
 
     /// Over a veth pair (`veth_xmit`, `__dev_forward_skb`).
@@ -384,9 +428,9 @@ impl<'a> Walk<'a> {
         match peer.receive {
             // Nothing more can branch there, so no queue is needed.
             Receive::Stack if peer.uppers.is_none() => {
-                let saved = (self.header, self.priority);
+                let saved = (self.header, self.priority, self.mistaken);
                 self.receive_again(peer_id, transit);
-                (self.header, self.priority) = saved;
+                (self.header, self.priority, self.mistaken) = saved;
             }
             Receive::Stack | Receive::Bridge(..) => {
                 self.egress.pending.push_back((peer_id, transit))
@@ -535,6 +579,8 @@ impl<'a> Walk<'a> {
     #[inline(always)]
     pub(super) fn settle_tag(&mut self, transit: &mut Transit) {
         if transit.tag.is_some() {
+            // What is put into the frame is known for what it is (vlan_insert_tag_set_proto).
+            self.mistaken = None;
             self.egress.heads.settle_tag(transit, self.octets);
         }
     }
@@ -543,6 +589,16 @@ impl<'a> Walk<'a> {
     /// what follows (`skb->protocol`).
     pub(super) fn protocol(&self, transit: &Transit) -> Option<(u16, &[u8])> {
         self.egress.heads.protocol(transit, self.octets)
+    }
+
+    /// Returns [`Self::protocol`] as multicast snooping sees it: of a tagged frame that a packet socket
+    /// sends by a VLAN device, the type behind all tags, but what follows the first type.
+    pub(super) fn snooped_protocol(&self, transit: &Transit) -> Option<(u16, &[u8])> {
+        let (ether_type, payload) = self.protocol(transit)?;
+        match self.mistaken.filter(|_| is_tag_type(ether_type)) {
+            Some(behind) => Some((behind, payload)),
+            None => Some((ether_type, payload)),
+        }
     }
 
     /// Returns [`Self::protocol`] with the table that was loaded last.
@@ -679,7 +735,10 @@ fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vi
             let vlans = plan.bridges[bridge as usize].vlans.as_deref();
             Some((bridge, vlans.and_then(|vlans| vlans.host_pvid)))
         }
-        (Side::Stack, Transmit::Wire(_) | Transmit::Vlan(_) | Transmit::Nothing) => None,
+        (
+            Side::Stack,
+            Transmit::Wire(_) | Transmit::Unplugged | Transmit::Vlan(_) | Transmit::Nothing,
+        ) => None,
     }
 }
 

@@ -111,6 +111,12 @@ impl PortSet {
         Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
     }
 
+    /// Returns the ports that are in both of two sets.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] & other.0[word]))
+    }
+
     /// Adds a port.
     pub const fn insert(&mut self, port: PortNo) {
         self.0[port.index() / 64] |= 1 << (port.index() % 64);
@@ -240,6 +246,8 @@ pub enum Receive {
 pub enum Transmit {
     /// Hands it to the outside.
     Wire(AttachmentId),
+    /// Nobody is plugged in outside: without carrier, discards it.
+    Unplugged,
     /// Hands it to the far end of the veth pair.
     Peer(NetdevId),
     /// A bridge device: looks up or floods (index into [`Plan::bridges`]).
@@ -269,8 +277,11 @@ pub struct PlanBridge {
     pub group_fwd_mask: u16,
     /// `no_linklocal_learn`: do not learn from reserved addresses that are not forwarded.
     pub no_linklocal_learn: bool,
-    /// DHCP is looked at, because some port is trusted: what the bridge's own stack says too.
-    pub snoops: bool,
+    /// Has carrier, because some port forwards; without, its own stack's frames go nowhere.
+    pub carrier: bool,
+    /// DHCP is looked at, because some port is trusted: those ports. What the bridge's own stack says is
+    /// looked at, too.
+    pub dhcp_trusted: Option<PortSet>,
     /// Answers for stations; `None` while no port asks for it.
     pub neighbours: Option<Arc<PlanNeighbours>>,
     /// VLAN filtering; `None` while it is off.

@@ -36,6 +36,8 @@ pub(super) struct Transit {
     pub(super) tag: Option<Tag>,
     /// A question that is not to be flooded to ports that are spared (`proxyarp_replied`).
     pub(super) answered: bool,
+    /// A DHCP client's message: only for ports that servers may be behind.
+    pub(super) for_servers: bool,
     /// The octets in front of the rest of the ingress frame; none for its own addresses.
     head: Head,
     /// Where the rest begins in the ingress frame.
@@ -72,6 +74,7 @@ impl Transit {
             kind,
             tag: None,
             answered: false,
+            for_servers: false,
             head: Head::OWN,
             skip: ADDRESSES as u32,
         }

@@ -65,8 +65,8 @@ drop_reasons! {
     SenderOversize = "sender_oversize", "the sender's netdev has a smaller MTU";
     /// The netdev the frame arrived at is administratively down.
     NetdevDown = "netdev_down", "the netdev is administratively down";
-    /// A VLAN device without carrier discards what it is to send (`noop_enqueue`).
-    NoCarrier = "no_carrier", "the VLAN device has no carrier";
+    /// A netdev without carrier discards what it is to send (`noop_enqueue`).
+    NoCarrier = "no_carrier", "the netdev that is to send has no carrier (a bridge: no port forwards)";
     /// The VLAN device that takes the frame is down (`vlan_do_receive`).
     VlanDeviceDown = "vlan_device_down", "the VLAN device of the frame's VLAN is administratively down";
     /// The far end of the veth pair is down (`__dev_forward_skb`).
@@ -103,6 +103,8 @@ drop_reasons! {
     DhcpServer = "dhcp_server", "a DHCP server's message came in by a port that is not trusted";
     /// DHCP snooping: a client speaks for another, or as a relay.
     DhcpSpoofed = "dhcp_spoofed", "the DHCP message speaks for another client than the one that sent it";
+    /// DHCP snooping: a client's message, and the destination is behind a port that is not trusted.
+    DhcpUntrusted = "dhcp_untrusted", "the DHCP client speaks to a station behind a port that is not trusted";
     /// IP binding: the address does not belong to this station behind this port.
     Unbound = "unbound", "the sender's IP address is not bound to this station and port";
     /// Storm control: too many broadcast frames.
@@ -125,6 +127,8 @@ drop_reasons! {
     ReportTruncated = "report_truncated", "a membership report ends before its last record, and the bridge snoops";
     /// A report asks for one group more than there may be (`mcast_hash_max`).
     GroupLimit = "group_limit", "the bridge has as many multicast groups as it may (mcast_hash_max)";
+    /// A report asks for one group more than the ingress port may be in (`mcast_max_groups`).
+    PortGroupLimit = "port_group_limit", "the ingress port is in as many multicast groups as it may be (mcast_max_groups)";
     /// The FDB says the destination is behind the port the frame came from, which has no hairpin.
     SamePort = "same_port", "the destination is behind the port the frame came from (hairpin is off)";
     /// Ingress and egress port are both isolated.

@@ -19,7 +19,7 @@
 use super::path::Walk;
 use super::transit::Transit;
 use super::{DropReason, NetdevId, PacketType, PlanNetdev, Receive, Transmit, bridge};
-use crate::wire::{Tag, TagType};
+use crate::wire::{ETHERNET_HEADER, TAG_LEN, Tag, TagType, is_tag_type};
 
 /// The VLAN devices on a netdev.
 #[derive(Clone, Debug, Default)]
@@ -211,9 +211,9 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
     let carries = walk.ether_type(&transit) == vlan.tag_type as u16;
     if vlan.reorder_hdr || !carries {
         transit.tag = Some(vlan.tag(walk.priority));
-    } else if vlan.lower_takes_tags {
+    } else if vlan.lower_takes_tags && walk.untag(&mut transit).is_ok() {
         // Whatever its VID, the frame's own tag is good enough; one that is cut short stays where it is.
-        let _ = walk.untag(&mut transit);
+        walk.mistaken = None;
     }
     let lower = &plan.netdevs[vlan.lower.index()];
     let dropped = |walk: &Walk<'_>| walk.counters.netdevs[vlan.lower.index()].tx_dropped;
@@ -231,6 +231,19 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
         walk.counters.netdevs[vlan.lower.index()].tx_dropped += 1;
         walk.lose(vlan.lower, DropReason::NetdevDown);
     }
+}
+
+/// Returns the type behind all tags of a frame; `None` if it is cut off or has eight tags
+/// (`__vlan_get_protocol`).
+#[cold]
+pub(super) fn type_behind_tags(octets: &[u8]) -> Option<u16> {
+    let mut types = octets.get(ETHERNET_HEADER - 2..)?.chunks(TAG_LEN).take(8);
+    let types = types
+        .by_ref()
+        .map(|chunk| chunk.first_chunk().copied().map(u16::from_be_bytes));
+    types
+        .skip(1)
+        .find(|found| !found.is_some_and(is_tag_type))?
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn first_difference(
     };
     (0..comparable(scenario, kernel)).find_map(|step| {
         let (theirs, mine) = match &scenario.steps[step] {
-            Step::Frame { .. }
+            Step::Frame { .. } | Step::Listen(_)
                 if kernel.copies[&step] != ours.copies[&step] && !explained(step) =>
             {
                 apart(

@@ -1,7 +1,6 @@
 //! Differences from the kernel that are there on purpose.
 
-use crate::payload::{Essence, essence};
-use crate::record::{Answer, Copy, Record};
+use crate::record::{Answer, Record};
 use crate::scenario::{Scenario, Step};
 
 /// One such difference.
@@ -18,12 +17,11 @@ pub(crate) struct Known {
 }
 
 /// All of them.
-pub(crate) const KNOWN: &[Known] = &[
-    Known {
-        reason: "a kernel without VLAN filtering has one entry per station; others add one per VLAN, of \
+pub(crate) const KNOWN: &[Known] = &[Known {
+    reason: "a kernel without VLAN filtering has one entry per station; others add one per VLAN, of \
              which those in a VLAN stay when the station's untagged frames come from elsewhere, and are \
              still there to be deleted, or in the way of new ones",
-        scenario: "ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_snooping 0
+    scenario: "ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_snooping 0
         ip tuntap add p1 mode tap
         ip link set p1 address 02:00:00:00:01:01 master br0 up
         ip tuntap add p2 mode tap
@@ -32,35 +30,9 @@ pub(crate) const KNOWN: &[Known] = &[
         bridge fdb replace 02:00:00:00:00:01 dev p2 master dynamic extern_learn
         p1: h1 > h9
         bridge fdb del 02:00:00:00:00:01 dev p2 master",
-        without_vlan_filtering: true,
-        explains: only_the_entries_in_vlans_were_there,
-    },
-    Known {
-        reason: "a bridge that asks who is left in a group when its own stack leaves it puts the question to \
-             that stack, and to nobody else; ours is outside, where nobody answers for others",
-        scenario: "ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_querier 1
-        ip tuntap add p1 mode tap
-        ip link set p1 master br0 up
-        ip link set br0 up
-        br0: h1 > m1 igmp2 report g1
-        br0: h1 > routers igmp2 leave g1",
-        without_vlan_filtering: false,
-        explains: the_bridge_asked_itself,
-    },
-];
-
-/// Whether the only copy that we do not have is a query that a bridge put to its own stack.
-fn the_bridge_asked_itself(_: &Scenario, kernel: &Record, ours: &Record, step: usize) -> bool {
-    let (Some(theirs), Some(mine)) = (kernel.copies.get(&step), ours.copies.get(&step)) else {
-        return false;
-    };
-    let to_itself = |copy: &&Copy| {
-        copy.kind == Some(0)
-            && copy.octets[0] & 1 == 1
-            && essence(&copy.octets) == Some(Essence::GroupQuery)
-    };
-    theirs.iter().filter(|copy| !to_itself(copy)).eq(mine) && theirs.len() > mine.len()
-}
+    without_vlan_filtering: true,
+    explains: only_the_entries_in_vlans_were_there,
+}];
 
 /// Whether a step deletes an FDB entry of any VLAN that the kernel did not find, or adds one that the
 /// kernel did not have, while we had it in VLANs only.

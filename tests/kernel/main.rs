@@ -23,6 +23,7 @@ mod port_features;
 mod random;
 mod record;
 mod refusals;
+mod rtnetlink;
 mod scenario;
 mod sys;
 mod topologies;
@@ -31,7 +32,7 @@ mod vlan_devices;
 use std::env;
 use std::fmt::Write;
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
@@ -61,7 +62,8 @@ fn check(cases: &[Case]) {
     if !available() {
         return;
     }
-    let (mut report, mut retried) = (String::new(), 0);
+    let (next, retried) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let report = Mutex::new(String::new());
     // In a virtual machine, starting a program is most of the work.
     let in_guest = env::var_os("TAPSWITCH_IN_FULL_KERNEL").is_some();
     let processes = if in_guest {
@@ -69,19 +71,32 @@ fn check(cases: &[Case]) {
     } else {
         Processes::Each
     };
-    for case in cases {
-        let comparison = compare::both(&case.scenario(), processes);
-        for wrong in case.check(&comparison.kernel) {
-            let _ = writeln!(report, "the kernel does something else: {wrong}");
+    let play = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let comparison = compare::both(&case.scenario(), processes);
+            let mut report = report.lock().expect("nobody panics with it");
+            for wrong in case.check(&comparison.kernel) {
+                let _ = writeln!(report, "the kernel does something else: {wrong}");
+            }
+            if let Some(difference) = comparison.difference {
+                let _ = writeln!(report, "{}", difference.text);
+            }
+            retried.fetch_add(comparison.retried.into(), Ordering::Relaxed);
         }
-        if let Some(difference) = comparison.difference {
-            let _ = writeln!(report, "{}", difference.text);
+    };
+    // Most of the time they wait.
+    thread::scope(|scope| {
+        for _ in 0..CASES_AT_A_TIME {
+            scope.spawn(play);
         }
-        retried += u64::from(comparison.retried);
-    }
+    });
+    let report = report.into_inner().expect("nobody panicked");
     assert!(report.is_empty(), "\n{report}");
-    tolerate(retried, cases.len() as u64);
+    tolerate(retried.into_inner(), cases.len() as u64);
 }
+
+/// How many of the cases of one test are played at the same time.
+const CASES_AT_A_TIME: usize = 4;
 
 /// Fails if too many scenarios agreed only when they were played slowly: then it is not the load.
 fn tolerate(retried: u64, of: u64) {

@@ -90,6 +90,87 @@ const IGMP: &[Case] = &[
             ",
     },
     Case {
+        name: "its own stack hears what the bridge asks",
+        ports: 2,
+        bridge: "mcast_snooping 1 mcast_query_interval 100 mcast_startup_query_interval 100 mcast_last_member_interval 20",
+        text: "
+            wait 0.1
+            ip link set br0 type bridge mcast_querier 1
+            listen 1.5 => br0/host p1 p2
+            ip addr add 10.0.0.1/24 dev br0
+            ip link set br0 type bridge mcast_querier 0 mcast_query_use_ifaddr 1
+            listen 1.5 => -
+            ip link set br0 type bridge mcast_querier 1
+            listen 1.5 => br0/host p1 p2
+            ip link set br0 type bridge mcast_querier 0 mcast_igmp_version 3
+            ip link set br0 type bridge mcast_querier 1
+            listen 1.5 => br0/host p1 p2
+            br0: h1 igmp join 239.1.1.1
+            br0: h1 igmp report to_in 239.1.1.1 => br0/host p1 p2
+            ",
+    },
+    Case {
+        name: "a port is in as many groups as it may be, and asks in vain for more",
+        ports: 3,
+        bridge: "mcast_snooping 1",
+        text: "
+            bridge link set dev p2 mcast_max_groups 2
+            p2: h2 igmp join 239.1.1.1 => p1 p3 br0/multicast
+            p2: h2 igmp join 239.1.1.2 => p1 p3 br0/multicast
+            p2: h2 igmp join 239.1.1.3 => -
+            p2: h2 igmp join 239.1.1.2 => p1 p3 br0/multicast
+            p2: h2 igmp join 224.0.0.5 => p1 p3 br0/multicast
+            p2: h2 igmp join1 239.1.1.4 => -
+            p2: h2 igmp leave 239.1.1.4 => p1 p3 br0/multicast
+            p2: h2 mld join ff0e::1 => -
+            p2: h2 igmp report to_ex 239.1.1.3 => -
+            p2: h2 igmp report to_ex 239.1.1.1 / to_in 239.1.1.3 / to_ex 239.1.1.2 => p1 p3 br0/multicast
+            p2: h2 igmp report to_ex 239.1.1.1 / to_ex 239.1.1.3 => -
+            p1: h1 igmp join 239.1.1.3 => p2 p3 br0/multicast
+            p2: h2 igmp join 239.1.1.3 => -
+            br0: br0 igmp join 239.1.1.9 => p1 p2 p3
+            bridge mdb show
+            bridge link set dev p2 mcast_max_groups 3
+            p2: h2 igmp report to_ex 239.1.1.5 / to_ex 239.1.1.6 => -
+            bridge mdb show
+            bridge link set dev p2 mcast_max_groups 0
+            p2: h2 igmp join 239.1.1.3 => p1 p3 br0/multicast
+            bridge link set dev p2 mcast_max_groups 1
+            p2: h2 igmp join 239.1.1.7 => -
+            bridge link set dev p2 mcast_to_unicast on
+            p2: h2 igmp join 239.1.1.3 => p1 p3 br0/multicast
+            p2: h3 igmp join 239.1.1.3 => -
+            bridge link set dev p2 mcast_to_unicast off
+            p2: h3 igmp join 239.1.1.3 => p1 p3 br0/multicast
+            bridge mdb show
+            ",
+    },
+    Case {
+        name: "a bridge without carrier takes nothing from its stack",
+        ports: 2,
+        bridge: "mcast_snooping 1",
+        text: "
+            bridge link set dev p1 state 0
+            br0: br0 igmp join 239.1.1.1 => p2
+            bridge link set dev p2 state 0
+            br0: br0 igmp join 239.1.1.2 => -
+            br0: br0 > all => -
+            bridge mdb show
+            bridge link set dev p2 state 3
+            br0: br0 igmp join 239.1.1.3 => p2
+            unplug p2
+            br0: br0 igmp join 239.1.1.4 => -
+            ip link set p1 down
+            br0: br0 igmp join 239.1.1.5 => -
+            plug p2
+            br0: br0 igmp join 239.1.1.6 => p2
+            unplug p2
+            p2@stack: h2 > all => -
+            bridge mdb show
+            ip -s -j link show br0
+            ",
+    },
+    Case {
         name: "fastleave",
         ports: 2,
         bridge: "mcast_snooping 1",

@@ -28,7 +28,8 @@ use crate::barrier::{Barrier, pin};
 use crate::iproute::{Iproute, Processes};
 use crate::payload::{self, Essence};
 use crate::record::{Copy, Record};
-use crate::scenario::{PROTOCOLS, Scenario, Step, answers, mark};
+use crate::rtnetlink;
+use crate::scenario::{PROTOCOLS, Scenario, Step, answers, mark, of_a_bridge};
 use crate::sys::{PacketSocket, Sighting, attach_tap};
 
 const MANNER: Manner = Manner {
@@ -238,7 +239,10 @@ impl Kernel {
             self.record.times.push(start.elapsed());
             match step {
                 Step::Command(command) => {
-                    let answer = self.iproute.run(command)?;
+                    let answer = match rtnetlink::request(command) {
+                        Some(request) => request.send()?,
+                        None => self.iproute.run(command)?,
+                    };
                     self.record.answers.insert(number, answer);
                     self.follow(command)?;
                 }
@@ -247,6 +251,10 @@ impl Kernel {
                     self.inject(at, octets)?;
                 }
                 Step::Wait(time) => thread::sleep(*time),
+                Step::Listen(time) => {
+                    self.record.copies.insert(number, Vec::new());
+                    thread::sleep(*time);
+                }
                 Step::Carrier(tap, up) => self.plug(tap, *up)?,
                 Step::Ipv6(netdev) => {
                     write_if_there(&format!("ipv6/conf/{netdev}/addr_gen_mode"), "1")?;
@@ -390,7 +398,7 @@ impl Kernel {
             // Too short for a mark. What the bridge itself sends comes from another address.
             (None, Some(frame)) => {
                 // A bridge's stack may have an address and answer, too; queries are always the bridge's.
-                let stack = matches!(octets[6..12], [2, 0, 0, 0, 0, 0xb0..=0xbf]);
+                let stack = of_a_bridge(octets);
                 let essence = payload::essence(octets);
                 let query = essence == Some(Essence::GroupQuery);
                 let answers = answers(octets, frame) && (query || !stack);
@@ -399,7 +407,10 @@ impl Kernel {
                     && !matches!(essence, Some(Essence::GroupQuery | Essence::GeneralQuery));
                 (own || answers).then_some(current)
             }
-            (None, None) => None,
+            (None, None) => {
+                let listens = matches!(scenario.steps[current], Step::Listen(_));
+                (listens && of_a_bridge(octets)).then_some(current)
+            }
         };
         let patience = PollTimeout::try_from(patience).expect("milliseconds");
         loop {

@@ -6,12 +6,14 @@ use serde_json::Value;
 use tapswitch::control::{Control, Output};
 use tapswitch::iproute::command::Command;
 use tapswitch::iproute::script::Script;
-use tapswitch::switch::{Counters, Egress, PacketType, Side, forward, originate};
+use tapswitch::switch::{
+    Counters, Egress, Originate, PacketType, Side, forward, hand_up, originate,
+};
 use tapswitch::time::Instant;
 
 use crate::differences::names_an_entry;
 use crate::record::{Answer, Copy, Record};
-use crate::scenario::{Scenario, Step, answers};
+use crate::scenario::{Scenario, Step, answers, of_a_bridge};
 
 /// Plays a scenario; step N happens at `times[N]`.
 pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
@@ -31,19 +33,24 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
             Step::Frame { at, octets } => {
                 let copies = ours.frame(now, at, octets);
                 ours.record.copies.insert(number, copies);
-                let answers = ours.originate(now, Some(octets));
+                let answers = ours.originate(now, |own| answers(own, octets));
                 let copies = ours.record.copies.entry(number).or_default();
                 copies.extend(answers);
                 copies.sort();
             }
             Step::Wait(_) | Step::Ipv6(_) => {}
+            Step::Listen(time) => {
+                let mut copies = ours.catch_up(now + *time);
+                copies.sort();
+                ours.record.copies.insert(number, copies);
+            }
             Step::Carrier(tap, up) => {
                 if let Ok(tap) = ours.control.network().find_attachment(tap) {
                     ours.control.set_carrier(now, tap, *up);
                 }
             }
         }
-        ours.originate(now, None);
+        ours.originate(now, |_| false);
     }
     ours.record
 }
@@ -57,12 +64,14 @@ struct Ours {
 }
 
 impl Ours {
-    /// Lets what is due happen, and what it sends leave, before anything else does.
-    fn catch_up(&mut self, now: Instant) {
+    /// Lets what is due happen, and what it sends leave, before anything else does. Returns what that is.
+    fn catch_up(&mut self, now: Instant) -> Vec<Copy> {
+        let mut copies = Vec::new();
         while let Some(due) = self.control.poll_timeout().filter(|due| *due <= now) {
             self.control.handle_timeout(due);
-            self.originate(due, None);
+            copies.extend(self.originate(due, of_a_bridge));
         }
+        copies
     }
 
     fn command(&mut self, now: Instant, command: &str) -> Answer {
@@ -119,18 +128,20 @@ impl Ours {
         copies
     }
 
-    /// Sends what the bridges themselves send. Returns what of it answers a frame.
-    fn originate(&mut self, now: Instant, frame: Option<&[u8]>) -> Vec<Copy> {
+    /// Sends what the bridges themselves send. Returns the copies of what is wanted of it.
+    fn originate(&mut self, now: Instant, wanted: impl Fn(&[u8]) -> bool) -> Vec<Copy> {
         let mut copies = Vec::new();
         while let Some(output) = self.control.poll_output() {
-            let Output::Transmit(netdev, octets) = output else {
-                continue;
+            let (way, netdev, octets): (Originate, _, _) = match output {
+                Output::Plan(_) => continue,
+                Output::Transmit(netdev, octets) => (originate, netdev, octets),
+                Output::Receive(netdev, octets) => (hand_up, netdev, octets),
             };
             let plan = self.control.plan();
             let (counters, egress) = (&mut self.counters, &mut self.egress);
             counters.fit(&plan);
-            originate(&plan, now, netdev, &octets, counters, egress);
-            if frame.is_some_and(|frame| answers(&octets, frame)) {
+            way(&plan, now, netdev, &octets, counters, egress);
+            if wanted(&octets) {
                 copies.extend(self.copies(&octets));
             }
             self.trapped(now, &octets);

@@ -10,6 +10,7 @@
 //! p1: h1 arp request 10.0.0.1 10.0.0.2 about neighbours: see `neighbours`
 //! ipv6 br0                             the kernel's netdev takes IPv6 neighbours, as ours do
 //! wait 1.5                             seconds
+//! listen 1.5                           the same; what bridges send of themselves in that time counts
 //! unplug p2                            the far end of the TAP is closed: no carrier
 //! plug p2
 //! ```
@@ -47,6 +48,8 @@ pub(crate) enum Step {
     },
     /// Time passes.
     Wait(Duration),
+    /// Time passes, in which it counts what bridges send of themselves.
+    Listen(Duration),
     /// The far end of a TAP is opened (true) or closed.
     Carrier(String, bool),
     /// The kernel's netdev gets IPv6, without an address.
@@ -111,9 +114,13 @@ impl Step {
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
         match first {
             "ip" | "bridge" => Ok(Self::Command(line.to_owned())),
-            "wait" => {
-                let seconds: f64 = rest.parse().map_err(|_| "wait SECONDS".to_owned())?;
-                Ok(Self::Wait(Duration::from_secs_f64(seconds)))
+            "wait" | "listen" => {
+                let seconds: f64 = rest.parse().map_err(|_| format!("{first} SECONDS"))?;
+                let time = Duration::from_secs_f64(seconds);
+                Ok(match first {
+                    "wait" => Self::Wait(time),
+                    _ => Self::Listen(time),
+                })
             }
             "ipv6" => Ok(Self::Ipv6(rest.to_owned())),
             "plug" | "unplug" => Ok(Self::Carrier(rest.to_owned(), first == "plug")),
@@ -139,6 +146,11 @@ pub(crate) fn answers(answer: &[u8], frame: &[u8]) -> bool {
                 Some(Essence::Membership | Essence::GroupQuery)
             )
     )
+}
+
+/// Whether a frame without a mark is one that a bridge sends of itself: it has a bridge's address.
+pub(crate) fn of_a_bridge(octets: &[u8]) -> bool {
+    matches!(octets.get(6..12), Some([2, 0, 0, 0, 0, 0xb0..=0xbf]))
 }
 
 /// Returns the step that a frame came from, if it carries a mark.

@@ -196,3 +196,22 @@ fn address(protocol: u16, ifindex: u32) -> libc::sockaddr_ll {
 fn length_of<T>() -> libc::socklen_t {
     libc::socklen_t::try_from(size_of::<T>()).expect("a small structure")
 }
+
+/// Has a netlink socket be told in words why something was refused.
+pub(crate) fn tell_why(netlink: &OwnedFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the option's value is alive during the call, with the length that is passed.
+    let set = unsafe {
+        libc::setsockopt(
+            netlink.as_raw_fd(),
+            libc::SOL_NETLINK,
+            libc::NETLINK_EXT_ACK,
+            (&raw const on).cast(),
+            length_of::<libc::c_int>(),
+        )
+    };
+    if set < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

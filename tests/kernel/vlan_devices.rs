@@ -6,6 +6,42 @@ use crate::cases::Case;
 /// The cases.
 pub(crate) const CASES: &[Case] = &[
     Case {
+        name: "a packet socket on a VLAN device takes a tagged frame for what is behind the tags",
+        ports: 2,
+        bridge: "mcast_snooping 1 vlan_filtering 1",
+        text: "
+            bridge vlan add dev p1 vid 10-30
+            bridge vlan add dev br0 vid 10-30 self
+            ip link add link br0 name br0.20 type vlan id 20
+            ip link set br0.20 up
+            br0.20: h1 > m1 udp g1 => p1
+            br0.20: h1 > m1 8100:10 => p1
+            br0.20: h1 > m1 8100:10 udp g1 => -
+            br0.20: h1 > n1 8100:10 udp g61 => -
+            br0.20: h1 > m1 8100:10 igmp2 report g1 => -
+            br0.20: h1 > m1 8100:10 8100:30 udp g1 => -
+            br0.20: h1 > m1 88a8:10 udp g1 => -
+            br0.20: h1 > all 8100:10 type 0800 => p1
+            br0.20: h1 > h5 8100:10 type 0800 => p1
+            br0: h1 > m1 8100:20 8100:10 udp g1 => p1
+            ip link add link br0 name br0.10 type vlan id 10 reorder_hdr off
+            ip link set br0.10 up
+            br0.10: h1 > m1 8100:20 udp g1 => p1
+            br0.10: h1 > m1 8100:20 8100:10 udp g1 => p1
+            br0.10: h1 > m1 88a8:20 udp g1 => -
+            ip link add link br0.20 name q type vlan id 5
+            ip link set q up
+            q: h1 > m1 udp g1 => p1
+            q: h1 > m1 8100:7 udp g1 => p1
+            ip link set br0 type bridge vlan_protocol 802.1ad
+            br0.20: h1 > m1 8100:10 udp g1 => p1 p2
+            br0.20: h1 > m1 udp g1 => p1 p2
+            ip link set br0 type bridge vlan_protocol 802.1Q mcast_snooping 0
+            br0.20: h1 > m1 8100:10 udp g1 => p1
+            bridge mdb show
+            ",
+    },
+    Case {
         name: "46 a VLAN device takes its VLAN before the bridge",
         ports: 2,
         bridge: "",

@@ -220,6 +220,11 @@ impl Vlan {
         self.host
     }
 
+    /// Whether frames for the bridge's own stack go up without a tag.
+    pub(super) const fn host_untagged(&self) -> bool {
+        self.host_untagged
+    }
+
     /// Whether a port (`None`: the bridge itself) is a member (`br_vlan_should_use`).
     #[must_use]
     pub fn has(&self, port: Option<PortNo>) -> bool {

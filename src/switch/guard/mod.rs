@@ -88,7 +88,7 @@ pub(super) fn admit(
     (number, port): (PortNo, &PlanPort),
     guard: &PlanGuard,
     vid: Option<Vid>,
-    transit: &Transit,
+    transit: &mut Transit,
 ) -> Result<(), DropReason> {
     if let Some(security) = &guard.security {
         let source = Key::new(walk.header.source, vid);
@@ -103,12 +103,15 @@ pub(super) fn admit(
         };
         let said = walk
             .protocol(transit)
-            .map_or(Ok(false), |(ether_type, payload)| {
+            .map_or(Ok(None), |(ether_type, payload)| {
                 guard.vouch(sender, ether_type, payload)
             });
         match said {
-            Ok(false) => {}
-            Ok(true) => walk.trap(port.netdev, TrapKind::Dhcp, vid, transit),
+            Ok(None) => {}
+            Ok(Some(from)) => {
+                transit.for_servers = from == From::Client && bridge.dhcp_trusted.is_some();
+                walk.trap(port.netdev, TrapKind::Dhcp, vid, transit);
+            }
             Err(reason) => {
                 let counters = &mut walk.counters.guards[port.netdev.index()];
                 match reason {
@@ -125,13 +128,20 @@ pub(super) fn admit(
     Ok(())
 }
 
-/// A frame that the stack of a bridge that snoops sends: it may be a DHCP server's.
+/// Who a DHCP message is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    Client,
+    Server,
+}
+
+/// A frame that the stack of a bridge that snoops sends: it may be a DHCP server's, or a client's.
 #[cold]
 pub(super) fn watch_host(
     walk: &mut Walk<'_>,
     bridge: &PlanBridge,
     vid: Option<Vid>,
-    transit: &Transit,
+    transit: &mut Transit,
 ) {
     let said = walk.protocol(transit).and_then(|(ether_type, payload)| {
         match innermost(ether_type, payload) {
@@ -139,10 +149,16 @@ pub(super) fn watch_host(
             _ => None,
         }
     });
-    if let Some((DHCP_SERVER, _, message)) = said
-        && Dhcp::parse(message).is_ok()
-    {
-        walk.trap(bridge.netdev, TrapKind::Dhcp, vid, transit);
+    let from = match said {
+        Some((DHCP_SERVER, _, message)) if Dhcp::parse(message).is_ok() => From::Server,
+        Some((_, DHCP_SERVER, message)) if Dhcp::parse(message).is_ok_and(|it| !it.reply) => {
+            From::Client
+        }
+        _ => return,
+    };
+    match from {
+        From::Server => walk.trap(bridge.netdev, TrapKind::Dhcp, vid, transit),
+        From::Client => transit.for_servers = true,
     }
 }
 
@@ -184,9 +200,14 @@ struct Sender {
 }
 
 impl PlanGuard {
-    /// Is what the frame says about DHCP and addresses the sender's own? Returns whether it is a DHCP
-    /// message that control is to see.
-    fn vouch(&self, sender: Sender, ether_type: u16, payload: &[u8]) -> Result<bool, DropReason> {
+    /// Is what the frame says about DHCP and addresses the sender's own? Returns whose it is if it is a
+    /// DHCP message, which control is to see.
+    fn vouch(
+        &self,
+        sender: Sender,
+        ether_type: u16,
+        payload: &[u8],
+    ) -> Result<Option<From>, DropReason> {
         let unbound = |bad: bool| match self.bound && bad {
             true => Err(DropReason::Unbound),
             false => Ok(()),
@@ -201,44 +222,45 @@ impl PlanGuard {
         match innermost(ether_type, payload) {
             (ETHER_IPV4, packet) => {
                 let Some(ip) = Ipv4::parse(packet) else {
-                    return unbound(true).map(|()| false);
+                    return unbound(true).map(|()| None);
                 };
-                let mut trap = false;
+                let mut said = None;
                 if let (Some(role), Some((from, to, message))) = (self.dhcp, ip.udp())
                     && (to == DHCP_SERVER || to == DHCP_CLIENT || from == DHCP_SERVER)
                 {
-                    trap = self.dhcp(role, sender, from, message)?;
+                    said = self.dhcp(role, sender, from, message)?;
                     // Whoever has no address yet asks for one from 0.0.0.0.
                     if to == DHCP_SERVER && ip.source().is_unspecified() {
-                        return Ok(trap);
+                        return Ok(said);
                     }
                 }
-                unbound(foreign(ip.source())).map(|()| trap)
+                unbound(foreign(ip.source())).map(|()| said)
             }
             (ETHER_ARP | ETHER_RARP, message) => {
                 let Some(arp) = Arp::parse(message) else {
-                    return unbound(true).map(|()| false);
+                    return unbound(true).map(|()| None);
                 };
                 // 0.0.0.0 asks whether an address is free (RFC 5227).
                 let probe = arp.sender_ip().is_unspecified();
                 let false_sender = arp.sender() != mac || !probe && foreign(arp.sender_ip());
-                unbound(false_sender).map(|()| false)
+                unbound(false_sender).map(|()| None)
             }
-            _ => Ok(false),
+            _ => Ok(None),
         }
     }
 
-    /// Looks at a DHCP message. Returns whether control is to see it.
+    /// Looks at a DHCP message. Returns whose it is, if it is one.
     fn dhcp(
         &self,
         role: DhcpPort,
         sender: Sender,
         from: u16,
         message: &[u8],
-    ) -> Result<bool, DropReason> {
+    ) -> Result<Option<From>, DropReason> {
         let message = Dhcp::parse(message);
         if role == DhcpPort::Trusted {
-            return Ok(message.is_ok());
+            let from = |reply| if reply { From::Server } else { From::Client };
+            return Ok(message.ok().map(|message| from(message.reply)));
         }
         let message = message.map_err(|_| DropReason::DhcpMalformed)?;
         if from == DHCP_SERVER || message.reply || message.kind.is_from_server() {
@@ -257,7 +279,7 @@ impl PlanGuard {
         if message.client != sender.mac || claims_relay || given_back.is_some_and(others) {
             return Err(DropReason::DhcpSpoofed);
         }
-        Ok(true)
+        Ok(Some(From::Client))
     }
 }
 

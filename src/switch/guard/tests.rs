@@ -50,7 +50,8 @@ fn says(
         mac: mac(station),
         vid: None,
     };
-    guard.vouch(sender, *kind, payload)
+    let said = guard.vouch(sender, *kind, payload);
+    said.map(|from| from.is_some())
 }
 
 fn arp(station: u64, ip: Ipv4Addr) -> (u16, Vec<u8>) {

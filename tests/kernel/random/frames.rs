@@ -8,11 +8,7 @@ impl World {
     /// One frame, and the pause behind it that makes sure of what it sets off.
     pub(super) fn frame(&self, dice: &mut Dice, text: &mut String) {
         let at = self.attachment(dice);
-        let mut tags = self.tags(dice);
-        // A snooping bridge loses what its own VLAN device sends with one more tag.
-        if self.snooping && at.starts_with("br0.") {
-            tags.clear();
-        }
+        let tags = self.tags(dice);
         if self.snooping && dice.chance(30) {
             let frame = Self::membership(dice);
             let _ = write!(text, "{at}: {}{tags}{}", frame.addresses, frame.payload);
