@@ -4,18 +4,19 @@
 //! # The model
 //!
 //! A network is what `ip` and `bridge` commands make: *netdevs* in *namespaces*, wired to each other.
-//! A veth end has a *peer*, a bridge port a *master*, a VLAN device a *lower*. Two verbs move a frame, as
+//! A veth end has a *peer*, a bridge port a *master*, a VLAN device or macvlan a *lower*. Two verbs move a frame, as
 //! in the kernel:
 //!
 //! - **receive**(netdev): a frame arrives from the wire side. The first handler takes it: the VLAN device
 //!   on the netdev for the frame's tag, which *receives* it in turn; else the bridge that the netdev is a
-//!   port of; else the stack of its namespace.
+//!   port of, or the macvlans on it; else the stack of its namespace.
 //! - **transmit**(netdev): a frame leaves. A veth end hands it to its peer's *receive*, a bridge looks
-//!   it up or floods it, a VLAN device adds its tag and *transmits* it by its lower, a TAP hands it to the
-//!   outside, a dummy discards it.
+//!   it up or floods it, a VLAN device adds its tag and *transmits* it by its lower, a macvlan asks its
+//!   siblings first, a TAP hands it to the outside, a dummy discards it.
 //!
 //! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
-//! namespace would use) or an outside wire (what is plugged in behind a TAP or a NIC). Live, an
+//! namespace would use), the character device of a macvtap, or an outside wire (what is plugged in behind
+//! a TAP or a NIC). Live, an
 //! attachment is a TAP or a packet socket; in a replay, an interface of a capture.
 //!
 //! # A frame's way
@@ -32,7 +33,7 @@
 //! ```
 //!
 //! [`switch::path`] is the whole way between netdevs, [`switch::vlan`] through VLAN devices,
-//! [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
+//! [`switch::macvlan`] through macvlans, [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
 //! can go wrong there: each exit is a [`DropReason`](switch::DropReason) with a counter and a test, and
 //! the counters add up: frames in = forwarded + trapped + dropped by reason.
 //!
@@ -66,6 +67,7 @@
 //! | multicast groups per bridge, sources counted | `mcast_hash_max`, 4,096; one more switches snooping off, as in Linux |
 //! | sources of a group behind a port; hosts of one with `mcast_to_unicast`; hosts known with `fastleave` | 32; 512; 512 per port |
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
+//! | macvlans per netdev, and sources of one in source mode | as many as commands make |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
 //! | frames per turn and attachment | 64 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |

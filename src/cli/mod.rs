@@ -19,7 +19,7 @@ use crate::iproute::script::Script;
 /// What a topology script may say.
 const LANGUAGE: &str = "\
 A topology script has commands of iproute2, spelled and abbreviated as there:
-  ip [-n NS] link add|set|del|show   type bridge, bridge_slave, veth, dummy, vlan
+  ip [-n NS] link add|set|del|show   type bridge, bridge_slave, veth, dummy, vlan, macvlan, macvtap
   ip [-n NS] addr, neigh, tuntap;  ip netns add|del|list|exec NS PROGRAM
   bridge [-n NS] link, fdb, vlan, vlan global, mdb
 and ours, for what Linux's bridge lacks (tapswitch port --help, bridge --help, stp --help):

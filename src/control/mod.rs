@@ -224,7 +224,7 @@ impl Control {
             // The state a BPDU speaks of is in force before it leaves.
             self.publish();
             self.outputs.push_back(match side {
-                Side::Wire => Output::Transmit(netdev, octets),
+                Side::Wire | Side::Device => Output::Transmit(netdev, octets),
                 Side::Stack => Output::Receive(netdev, octets),
             });
         }

@@ -10,15 +10,18 @@ use super::apply::Failure;
 use super::show_multicast;
 use crate::iproute::command::{FdbGet, NeighGet, NetCommand, Verb, nud};
 use crate::iproute::show::record::{
-    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, NeighRecord,
-    NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, VlanDeviceInfo, addr_flags,
-    fdb_flags, fdb_state, link_flags,
+    AddrGenMode, AddrRecord, BridgeInfo, FdbRecord, KindInfo, LinkRecord, LinkStats, MacvlanInfo,
+    NeighRecord, NetnsRecord, OperState, PortInfo, Queues, Scope, TapInfo, VlanDeviceInfo,
+    addr_flags, fdb_flags, fdb_state, link_flags,
 };
 use crate::iproute::show::{self, ShowError};
 use crate::mcast;
 use crate::netdev::fdb::{Lifetime, lifetime};
 use crate::netdev::neigh::Neighbour;
-use crate::netdev::{self, Bridge, Errno, Kind, NamespaceId, Netdev, Network, Refusal, VlanDevice};
+use crate::netdev::{
+    self, Bridge, Errno, Kind, Macvlan, NamespaceId, Netdev, Network, Refusal, VlanDevice,
+};
+use crate::switch::macvlan::Mode;
 use crate::switch::{Counters, Entry, Key};
 use crate::time::{Duration, Instant};
 use crate::wire::Vid;
@@ -177,6 +180,7 @@ impl Show<'_> {
             Kind::Veth { .. } => KindInfo::Veth,
             Kind::Dummy => KindInfo::Dummy,
             Kind::Vlan(vlan) => KindInfo::Vlan(Box::new(vlan_device(vlan))),
+            Kind::Macvlan(macvlan) => KindInfo::Macvlan(Box::new(self.macvlan(netdev, macvlan))),
             Kind::Tap { .. } => KindInfo::Tap(TapInfo {
                 pi: false,
                 vnet_hdr: false,
@@ -184,6 +188,23 @@ impl Show<'_> {
                 persist: true,
             }),
         })
+    }
+
+    /// `macvlan_fill_info`.
+    fn macvlan(&self, netdev: &Netdev, macvlan: &Macvlan) -> MacvlanInfo {
+        let port = self.network.macvlan_port(netdev.id);
+        MacvlanInfo {
+            tap: macvlan.device.is_some(),
+            mode: macvlan.mode.name(),
+            nopromisc: macvlan.flags.nopromisc,
+            nodst: macvlan.flags.nodst,
+            bcqueuelen: macvlan.queue_len,
+            usedbcqueuelen: port.map_or(0, |port| port.queue_len),
+            bclim: port.map(|port| port.cutoff).filter(|cutoff| *cutoff != 1),
+            sources: port
+                .filter(|_| macvlan.mode == Mode::Source)
+                .map(|port| port.sources_of(netdev.id)),
+        }
     }
 
     fn bridge(&self, bridge: &Bridge) -> BridgeInfo {
@@ -269,6 +290,7 @@ impl Show<'_> {
             rx_packets: it.rx_packets,
             rx_bytes: it.rx_bytes,
             rx_dropped: it.rx_dropped,
+            rx_errors: it.rx_errors,
             multicast: it.multicast,
             tx_packets: it.tx_packets,
             tx_bytes: it.tx_bytes,
@@ -505,10 +527,12 @@ fn vlan_device(vlan: &VlanDevice) -> VlanDeviceInfo {
 }
 
 /// The queueing discipline that a netdev of its kind gets when it first comes up.
-const fn qdisc(netdev: &Netdev) -> &'static str {
+fn qdisc(netdev: &Netdev) -> &'static str {
     match netdev.kind {
         _ if !netdev.opened => "noop",
         Kind::Tap { .. } | Kind::Outside { .. } => "fq_codel",
+        // A macvtap has a queue, a macvlan has none.
+        Kind::Macvlan(_) if netdev.device().is_some() => "fq_codel",
         _ => "noqueue",
     }
 }

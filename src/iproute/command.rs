@@ -14,6 +14,7 @@ mod vlan;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use crate::netdev::macvlan::MacvlanChange;
 use crate::wire::MacAddr;
 
 pub use fdb::{FdbFilter, FdbFlush, FdbGet, FdbHow, FdbShowState, FdbSpec, FdbState};
@@ -197,6 +198,15 @@ pub enum LinkAddKind {
         /// Its options.
         options: VlanDeviceOptions,
     },
+    /// `link LOWER … type macvlan [options]` and `type macvtap`.
+    Macvlan {
+        /// The netdev under it; the kernel refuses to make one without.
+        lower: Option<String>,
+        /// A macvtap.
+        tap: bool,
+        /// Its options.
+        options: MacvlanChange,
+    },
 }
 
 /// Options of `ip link add` and `ip link set` that do not depend on the kind.
@@ -235,7 +245,7 @@ pub struct LinkSet {
     pub dev: String,
     /// Options that any kind takes.
     pub common: LinkCommon,
-    /// `type bridge …`, `type bridge_slave …` or `type vlan …`.
+    /// `type bridge …`, `type bridge_slave …`, `type vlan …` or `type macvlan …`.
     pub kind: Option<LinkSetKind>,
 }
 
@@ -248,6 +258,13 @@ pub enum LinkSetKind {
     Port(PortOptions),
     /// `type vlan [options]`.
     Vlan(VlanDeviceOptions),
+    /// `type macvlan [options]` and `type macvtap`.
+    Macvlan {
+        /// `macvtap`.
+        tap: bool,
+        /// Its options.
+        options: MacvlanChange,
+    },
 }
 
 /// Which netdevs a show command is about.

@@ -46,6 +46,11 @@ pub fn wanted(network: &Network, nics: bool) -> Vec<Device> {
     for netdev in network.netdevs().iter().filter(|netdev| netdev.alive) {
         let nic = nics && matches!(netdev.kind, Kind::Outside { .. });
         let in_use = !nic && (netdev.port.is_none() || !netdev.addresses.is_empty());
+        // What is plugged into a macvtap is the only station on it: it has its name, address and all.
+        if let Some(device) = netdev.device() {
+            devices.push(of(netdev, device));
+            continue;
+        }
         if let Some(wire) = netdev.wire() {
             devices.push(Device {
                 attachment: wire,

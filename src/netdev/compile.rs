@@ -27,22 +27,48 @@ impl Network {
         let vlans: Vec<_> = vlans
             .filter_map(|netdev| Some((netdev.id, self.vlan_device(netdev.id)?)))
             .collect();
-        // No netdev is both.
+        let ports = self.netdevs.iter().filter(|netdev| netdev.alive);
+        let ports: Vec<_> = ports
+            .filter_map(|netdev| Some((netdev.id, netdev.macvlans.as_deref()?)))
+            .collect();
+        let port_ids = (0u32..).zip(ports.iter().map(|(id, _)| *id));
+        let port_index: HashMap<NetdevId, u32> = port_ids.map(|(index, id)| (id, index)).collect();
+        // No netdev is two of these.
         let bridge_ids = (0u32..).zip(bridges.iter().map(|(netdev, _)| netdev.id));
         let vlan_ids = (0u32..).zip(vlans.iter().map(|(id, _)| *id));
+        let macvlans = self.netdevs.iter().filter(|netdev| netdev.alive);
+        let macvlans: Vec<_> = macvlans
+            .filter_map(|netdev| Some((netdev, self.macvlan(netdev.id)?)))
+            .collect();
+        let macvlan_ids = (0u32..).zip(macvlans.iter().map(|(netdev, _)| netdev.id));
         let index: HashMap<NetdevId, u32> = bridge_ids
             .chain(vlan_ids)
+            .chain(macvlan_ids)
             .map(|(index, id)| (id, index))
             .collect();
         Plan {
             netdevs: self
                 .netdevs
                 .iter()
-                .map(|netdev| self.compile_netdev(netdev, &index))
+                .map(|netdev| self.compile_netdev(netdev, &index, &port_index))
                 .collect(),
             vlan_devices: vlans
                 .iter()
                 .map(|(_, vlan)| self.compile_vlan_device(vlan))
+                .collect(),
+            macvlans: macvlans
+                .iter()
+                .map(|(netdev, macvlan)| {
+                    // Its lower has a port as long as it stands on it.
+                    let port = port_index.get(&macvlan.stacked.lower).copied();
+                    self.compile_macvlan(netdev, macvlan, port.unwrap_or(0))
+                })
+                .collect(),
+            macvlan_ports: ports
+                .iter()
+                .map(|(id, port)| {
+                    self.compile_macvlan_port(*id, port, |child| index.get(&child).copied())
+                })
                 .collect(),
             attachments: self
                 .attachments()
@@ -60,10 +86,24 @@ impl Network {
         }
     }
 
-    fn compile_netdev(&self, netdev: &Netdev, index: &HashMap<NetdevId, u32>) -> PlanNetdev {
-        let receive = netdev
+    fn compile_netdev(
+        &self,
+        netdev: &Netdev,
+        index: &HashMap<NetdevId, u32>,
+        macvlan_ports: &HashMap<NetdevId, u32>,
+    ) -> PlanNetdev {
+        let bridge = netdev
             .port
             .and_then(|(bridge, number)| Some(Receive::Bridge(*index.get(&bridge)?, number)));
+        // A netdev has at most one handler.
+        let receive = bridge
+            .or_else(|| macvlan_ports.get(&netdev.id).copied().map(Receive::Macvlan))
+            .or_else(|| {
+                netdev
+                    .device()
+                    .filter(|_| netdev.alive)
+                    .map(Receive::Device)
+            });
         let indexed = |transmit: fn(u32) -> Transmit| {
             let found = index.get(&netdev.id);
             found.map_or(Transmit::Nothing, |index| transmit(*index))
@@ -73,6 +113,7 @@ impl Network {
             Kind::Loopback | Kind::Dummy => Transmit::Nothing,
             Kind::Bridge(_) => indexed(Transmit::Bridge),
             Kind::Vlan(_) => indexed(Transmit::Vlan),
+            Kind::Macvlan(_) => indexed(Transmit::Macvlan),
             Kind::Veth { peer } => Transmit::Peer(peer),
             Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } if !plugged => {
                 Transmit::Unplugged

@@ -313,14 +313,18 @@ impl Network {
         lifetime: Lifetime,
         exclusive: bool,
     ) -> Result<(), Refusal> {
-        if lifetime != Lifetime::Permanent || vid.is_some() {
+        // A macvlan looks at neither (macvlan_fdb_add).
+        let macvlan = self.macvlan(id).is_some();
+        if macvlan {
+            self.check_macvlan_list(id, mac)?;
+        } else if lifetime != Lifetime::Permanent || vid.is_some() {
             return Err(own_list_only());
         }
         let list = self.own_list(id, mac);
         if !list.contains(&mac) {
             list.push(mac);
             self.set_rx_mode(id);
-        } else if exclusive {
+        } else if exclusive || macvlan {
             return Err(Refusal::new(
                 Errno::Exists,
                 format!("{mac} is in the netdev's own list already"),
@@ -339,7 +343,9 @@ impl Network {
         mac: MacAddr,
         lifetime: Lifetime,
     ) -> Result<(), Refusal> {
-        if lifetime != Lifetime::Permanent {
+        if self.macvlan(id).is_some() {
+            self.check_macvlan_list(id, mac)?;
+        } else if lifetime != Lifetime::Permanent {
             return Err(own_list_only());
         }
         let list = self.own_list(id, mac);
@@ -355,8 +361,9 @@ impl Network {
     }
 
     fn own_list(&mut self, id: NetdevId, mac: MacAddr) -> &mut Vec<MacAddr> {
+        let macvlan = self.macvlan(id).is_some();
         let netdev = self.netdev_mut(id);
-        if mac.is_group() && mac.reserved().is_none() {
+        if mac.is_group() && (macvlan || mac.reserved().is_none()) {
             &mut netdev.groups
         } else {
             &mut netdev.unicast

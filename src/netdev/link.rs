@@ -222,8 +222,8 @@ impl Network {
     }
 
     /// Takes back the netdevs made since, none of which has become anybody's port yet.
-    pub fn unmake(&mut self, mark: &Mark) {
-        self.unmake_uppers(mark);
+    pub fn unmake(&mut self, now: Instant, mark: &Mark) {
+        self.unmake_uppers(now, mark);
         self.forget_since(mark);
         self.touch();
     }
@@ -274,6 +274,7 @@ impl Network {
             self.destroy(now, upper);
         }
         self.leave(now, id);
+        self.restore_address(now, id);
         self.leave_lower(id);
         for (port, _) in self.ports_of(id) {
             self.remove_port(now, port);
@@ -358,6 +359,7 @@ impl Network {
         for upper in self.to_watch.take().unwrap_or_default() {
             self.watch_link(upper);
         }
+        self.unlist_macvlans(id);
         let netdev = self.netdev_mut(id);
         netdev.opened = false;
         netdev.addresses.clear();
@@ -399,12 +401,15 @@ impl Network {
     /// Changes a netdev's address (`dev_set_mac_address`). All kinds there are take it while up.
     ///
     /// # Errors
-    /// `EADDRNOTAVAIL` for a group or the zero address.
+    /// `EADDRNOTAVAIL` for a group or the zero address; `EADDRINUSE` for a macvlan, if its lower or a
+    /// sibling that is up has it.
     pub fn set_address(&mut self, now: Instant, id: NetdevId, mac: MacAddr) -> Result<(), Refusal> {
         check_address(mac)?;
         if self.netdev(id).mac != mac {
             if self.bridge(id).is_some() {
                 self.change_bridge_address(now, id, mac);
+            } else if self.macvlan(id).is_some() {
+                self.set_macvlan_address(now, id, mac)?;
             } else {
                 self.netdev_mut(id).mac = mac;
             }
@@ -419,7 +424,8 @@ impl Network {
     /// VLAN device its lower when that gets a smaller one.
     ///
     /// # Errors
-    /// `EINVAL` outside the netdev's range, `ERANGE` for a VLAN device above its lower's.
+    /// `EINVAL` outside the netdev's range and for a macvlan above its lower's, `ERANGE` for a VLAN device
+    /// above its lower's.
     pub fn set_mtu(&mut self, id: NetdevId, mtu: u32) -> Result<(), Refusal> {
         if self.netdev(id).mtu == mtu {
             return Ok(());
@@ -429,7 +435,12 @@ impl Network {
             && mtu > lower.mtu
         {
             let note = format!("the MTU is at most that of {}, {}", lower.name, lower.mtu);
-            return Err(Refusal::new(Errno::Range, note));
+            // Drivers differ.
+            let errno = match self.netdev(id).kind {
+                Kind::Vlan(_) => Errno::Range,
+                _ => Errno::Invalid,
+            };
+            return Err(Refusal::new(errno, note));
         }
         if let Some(bridge) = self.bridge_mut(id) {
             bridge.mtu_set = true;
@@ -448,7 +459,8 @@ impl Network {
             self.adjust_bridge_mtu(bridge);
         }
         for upper in self.netdev(id).uppers.clone() {
-            if self.netdev(upper).mtu > mtu {
+            // One that is out of the upper's own range leaves it as it is.
+            if self.netdev(upper).mtu > mtu && mtu >= self.mtu_range(upper).min {
                 self.change_mtu(upper, mtu);
             }
         }
@@ -470,6 +482,7 @@ impl Network {
         } else if !netdev.groups.contains(&ALL_NODES) {
             netdev.groups.push(ALL_NODES);
         }
+        self.set_rx_mode(id);
     }
 
     /// Returns the least and the greatest MTU a netdev takes; 0 as the greatest is no bound.
@@ -482,6 +495,10 @@ impl Network {
                 max: 65_521,
             },
             Kind::Vlan(_) => MtuRange::VLAN,
+            Kind::Macvlan(ref macvlan) => MtuRange {
+                min: MIN_MTU,
+                max: self.mtu_range(macvlan.stacked.lower).max,
+            },
             Kind::Bridge(_) | Kind::Veth { .. } | Kind::Outside { .. } => MtuRange::ETHERNET,
         }
     }
@@ -638,7 +655,7 @@ impl MtuRange {
         min: 0,
         max: 65_535,
     };
-    const ETHERNET: Self = Self {
+    pub(super) const ETHERNET: Self = Self {
         min: MIN_MTU,
         max: 65_535,
     };

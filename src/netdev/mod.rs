@@ -6,8 +6,9 @@
 //! reads of it is compiled into a [`Plan`](crate::switch::Plan) by [`Network::plan`].
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
-//! [`stacked`] (netdevs on netdevs), [`vlan_device`] (VLANs of a netdev), [`bridge`] and [`ports`] (bridges
-//! and their ports), [`tree`] (what Linux has no words for about their spanning tree), [`vlan`]
+//! [`stacked`] (netdevs on netdevs), [`vlan_device`] (VLANs of a netdev), [`macvlan`] (netdevs that share
+//! one), [`bridge`] and [`ports`] (bridges and their ports), [`tree`] (what Linux has no words for about
+//! their spanning tree), [`vlan`]
 //! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
 //! (the guards of ports), then
 //! [`compile`].
@@ -31,6 +32,7 @@ pub mod compile;
 pub mod fdb;
 pub mod guard;
 pub mod link;
+pub mod macvlan;
 pub mod multicast;
 pub mod neigh;
 pub mod nesting;
@@ -45,6 +47,7 @@ pub mod vlan_device;
 pub use crate::switch::{AttachmentId, NetdevId, Side};
 pub use address::Address;
 pub use bridge::{Bridge, Port};
+pub use macvlan::Macvlan;
 pub use network::{AttachmentError, AttachmentInfo, Kind, NamespaceId, Netdev, Network, OperState};
 pub use refusal::{Errno, Refusal};
 pub use stacked::Stacked;

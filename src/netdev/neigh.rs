@@ -185,7 +185,9 @@ impl Network {
             bridge.suppresses || bridge.ports.iter().any(proxy)
         };
         let netdevs = self.netdevs.iter().filter(|netdev| netdev.alive);
-        if netdevs.filter_map(Netdev::bridge).any(answers) {
+        let mut bridges = netdevs.clone().filter_map(Netdev::bridge);
+        // Macvlans are members of the groups that their IPv6 addresses ask for.
+        if bridges.any(answers) || netdevs.clone().any(|it| it.macvlans.is_some()) {
             self.touch();
         }
     }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
+use super::macvlan::MacvlanPort;
 use super::neigh::Neighbour;
-use super::{Address, Bridge, VlanDevice};
+use super::{Address, Bridge, Macvlan, VlanDevice};
 use crate::switch::{AttachmentId, NetdevId, PortNo, Side};
 use crate::wire::MacAddr;
 
@@ -52,6 +53,8 @@ pub enum Kind {
     Dummy,
     /// `type vlan`.
     Vlan(Box<VlanDevice>),
+    /// `type macvlan` and `type macvtap`.
+    Macvlan(Box<Macvlan>),
     /// A TAP, whose wire ends in a virtual machine, say.
     Tap {
         /// That wire.
@@ -144,6 +147,8 @@ pub struct Netdev {
     /// What stands on it: its VLAN devices by tag type and VID, as the kernel walks them, then others,
     /// oldest first.
     pub uppers: Vec<NetdevId>,
+    /// What it keeps for the macvlans among them, while there are any.
+    pub macvlans: Option<Box<MacvlanPort>>,
     /// IP addresses, in the order in which the kernel dumps them.
     pub addresses: Vec<Address>,
     /// Its neighbours by address, IPv4 first.
@@ -172,6 +177,15 @@ impl Netdev {
     pub fn bridge(&self) -> Option<&Bridge> {
         match &self.kind {
             Kind::Bridge(bridge) => Some(bridge),
+            _ => None,
+        }
+    }
+
+    /// Returns the character device of a macvtap.
+    #[must_use]
+    pub fn device(&self) -> Option<AttachmentId> {
+        match &self.kind {
+            Kind::Macvlan(macvlan) => macvlan.device,
             _ => None,
         }
     }
@@ -382,6 +396,7 @@ impl Network {
             Kind::Bridge(bridge) => bridge.carrier.unwrap_or(true),
             Kind::Veth { peer } => netdev.up && self.netdev(*peer).up,
             Kind::Vlan(vlan) => vlan.stacked.carrier,
+            Kind::Macvlan(macvlan) => macvlan.stacked.carrier,
             Kind::Tap { plugged, .. } => netdev.up && *plugged,
             Kind::Outside { plugged, .. } => *plugged,
         }
@@ -398,6 +413,7 @@ impl Network {
             Kind::Loopback | Kind::Dummy => OperState::Unknown,
             Kind::Bridge(bridge) if bridge.carrier.is_none() => OperState::Unknown,
             Kind::Vlan(vlan) => vlan.stacked.operstate,
+            Kind::Macvlan(macvlan) => macvlan.stacked.operstate,
             _ if self.carrier(id) => OperState::Up,
             Kind::Veth { peer } => self.without_carrier(id, *peer),
             _ => OperState::Down,
@@ -460,7 +476,12 @@ impl Network {
     ) -> NetdevId {
         let id = NetdevId(index(self.netdevs.len()));
         let loopback = matches!(kind, Kind::Loopback);
-        let wired = matches!(kind, Kind::Tap { .. } | Kind::Outside { .. });
+        // Who is first called by the netdev's name, if that is not its stack.
+        let first = match &kind {
+            Kind::Tap { .. } | Kind::Outside { .. } => Some(Side::Wire),
+            Kind::Macvlan(macvlan) => macvlan.device.map(|_| Side::Device),
+            _ => None,
+        };
         let ifindex = self.reserve_ifindex(ns, None);
         let namespace = &mut self.namespaces[ns.index()];
         namespace.by_name.insert(name.clone(), id);
@@ -474,8 +495,8 @@ impl Network {
             });
             AttachmentId(index(self.attachments.len() - 1))
         };
-        let stack = if wired {
-            attach(Side::Wire, full.clone());
+        let stack = if let Some(side) = first {
+            attach(side, full.clone());
             Some(attach(Side::Stack, format!("{full}@stack")))
         } else if loopback {
             None
@@ -506,6 +527,7 @@ impl Network {
             kind,
             port: None,
             uppers: Vec::new(),
+            macvlans: None,
             addresses: Vec::new(),
             neighbours: BTreeMap::new(),
             unicast: Vec::new(),
@@ -573,11 +595,11 @@ impl Network {
         let full = self.full_name(ns, &name);
         let netdev = self.netdev_mut(id);
         (netdev.ns, netdev.name, netdev.ifindex) = (ns, name, ifindex);
-        let wired = netdev.wire().is_some();
+        let first = netdev.wire().is_some() || netdev.device().is_some();
         for info in self.attachments.iter_mut().filter(|it| it.netdev == id) {
             info.name = match info.side {
-                Side::Stack if wired => format!("{full}@stack"),
-                Side::Stack | Side::Wire => full.clone(),
+                Side::Stack if first => format!("{full}@stack"),
+                Side::Stack | Side::Wire | Side::Device => full.clone(),
             };
         }
     }

@@ -188,6 +188,7 @@ impl Network {
             Kind::Veth { .. } | Kind::Tap { .. } | Kind::Outside { .. } => true,
             Kind::Loopback | Kind::Dummy => false,
             Kind::Vlan(vlan) => self.has_speed(vlan.stacked.lower),
+            Kind::Macvlan(macvlan) => self.has_speed(macvlan.stacked.lower),
             Kind::Bridge(bridge) => bridge
                 .ports
                 .iter()

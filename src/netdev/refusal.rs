@@ -6,6 +6,8 @@ use std::fmt;
 /// Why the kernel refused: the errors that the modelled operations give (`errno.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Errno {
+    /// `EADDRINUSE`.
+    AddressInUse,
     /// `EADDRNOTAVAIL`.
     AddressNotAvailable,
     /// `EBUSY`.
@@ -47,6 +49,7 @@ impl Errno {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
+            Self::AddressInUse => "Address already in use",
             Self::AddressNotAvailable => "Cannot assign requested address",
             Self::Busy => "Device or resource busy",
             Self::Exists => "File exists",

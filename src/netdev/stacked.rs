@@ -45,6 +45,7 @@ impl Kind {
     pub fn stacked(&self) -> Option<&Stacked> {
         match self {
             Self::Vlan(vlan) => Some(&vlan.stacked),
+            Self::Macvlan(macvlan) => Some(&macvlan.stacked),
             Self::Loopback
             | Self::Bridge(_)
             | Self::Veth { .. }
@@ -57,6 +58,7 @@ impl Kind {
     fn stacked_mut(&mut self) -> Option<&mut Stacked> {
         match self {
             Self::Vlan(vlan) => Some(&mut vlan.stacked),
+            Self::Macvlan(macvlan) => Some(&mut macvlan.stacked),
             Self::Loopback
             | Self::Bridge(_)
             | Self::Veth { .. }
@@ -85,11 +87,19 @@ impl Network {
     }
 
     /// Returns, in words, what gets the frames of a netdev before its stack does (`rx_handler`): the
-    /// bridge that it is a port of. Kinds of uppers that take frames by something else than their tag
-    /// are to be named here too, for a netdev has at most one handler.
+    /// bridge that it is a port of, or uppers that take frames by something else than their tag. A netdev
+    /// has at most one handler.
     fn handler(&self, id: NetdevId) -> Option<String> {
-        let master = self.netdev(id).master()?;
-        Some(format!("a port of {}", self.netdev(master).name))
+        let netdev = self.netdev(id);
+        if let Some(master) = netdev.master() {
+            return Some(format!("is a port of {}", self.netdev(master).name));
+        }
+        if netdev.device().is_some() {
+            return Some("is a macvtap, whose frames go to its character device".to_owned());
+        }
+        let port = netdev.macvlans.as_ref()?;
+        let child = port.children.first()?;
+        Some(format!("has macvlans on it ({})", self.netdev(*child).name))
     }
 
     /// Whether something may become the handler of a netdev (`netdev_is_rx_handler_busy`).
@@ -100,7 +110,7 @@ impl Network {
         let Some(handler) = self.handler(id) else {
             return Ok(());
         };
-        let note = format!("{} is already {handler}", self.netdev(id).name);
+        let note = format!("{} {handler}", self.netdev(id).name);
         Err(Refusal::new(Errno::Busy, note))
     }
 
@@ -129,14 +139,20 @@ impl Network {
         };
         let below = self.netdev_mut(lower);
         below.uppers.retain(|upper| *upper != id);
-        if matches!(self.netdev(id).kind, Kind::Vlan(_)) {
-            self.vlan_left(lower);
+        match self.netdev(id).kind {
+            Kind::Vlan(_) => self.vlan_left(lower),
+            Kind::Macvlan(_) => self.macvlan_left(id, lower),
+            _ => {}
         }
     }
 
     /// Takes the uppers made since a mark off their lowers.
-    pub(super) fn unmake_uppers(&mut self, mark: &Mark) {
+    pub(super) fn unmake_uppers(&mut self, now: Instant, mark: &Mark) {
         for id in self.made_since(mark) {
+            if self.macvlan(id).is_some() {
+                // Its lower listens to it.
+                self.switch(now, id, false);
+            }
             self.leave_lower(id);
         }
     }
@@ -145,14 +161,17 @@ impl Network {
     pub(super) fn check_open(&self, id: NetdevId) -> Result<(), Refusal> {
         match &self.netdev(id).kind {
             Kind::Vlan(vlan) => self.check_vlan_open(id, vlan),
+            Kind::Macvlan(_) => self.check_macvlan_open(id),
             _ => Ok(()),
         }
     }
 
     /// An upper came up or went down (`ndo_open`, `ndo_stop`).
     pub(super) fn switched(&mut self, now: Instant, id: NetdevId, up: bool) {
-        if matches!(self.netdev(id).kind, Kind::Vlan(_)) {
-            self.vlan_switched(now, id, up);
+        match self.netdev(id).kind {
+            Kind::Vlan(_) => self.vlan_switched(now, id, up),
+            Kind::Macvlan(_) => self.macvlan_switched(id, up),
+            _ => {}
         }
     }
 
@@ -246,6 +265,7 @@ impl Network {
         for upper in self.netdev(id).uppers.clone() {
             match self.netdev(upper).kind {
                 Kind::Vlan(_) if self.netdev(upper).up => self.inherit_address(now, upper, id),
+                Kind::Macvlan(_) => self.sync_address(upper, mac),
                 _ => {}
             }
         }
@@ -255,9 +275,11 @@ impl Network {
     /// Returns the address that a lower listens to for an upper that is up, beside those of the upper's
     /// own lists (`dev_uc_add` in `ndo_open`).
     fn own_filter(&self, upper: NetdevId, lower: NetdevId) -> Option<MacAddr> {
-        let (upper, lower) = (self.netdev(upper), self.netdev(lower));
-        match upper.kind {
-            Kind::Vlan(_) => Some(upper.mac).filter(|mac| *mac != lower.mac),
+        match self.netdev(upper).kind {
+            Kind::Vlan(_) => {
+                Some(self.netdev(upper).mac).filter(|it| *it != self.netdev(lower).mac)
+            }
+            Kind::Macvlan(_) => self.macvlan_filter(upper),
             _ => None,
         }
     }
@@ -267,26 +289,38 @@ impl Network {
     #[must_use]
     pub fn unicast_list(&self, id: NetdevId) -> Vec<MacAddr> {
         let mut list = self.netdev(id).unicast.clone();
-        for upper in self.uppers_up(id) {
+        for upper in self.heard_uppers(id) {
             let own = self.own_filter(upper, id);
             add_missing(&mut list, own.into_iter().chain(self.unicast_list(upper)));
         }
         list
     }
 
+    /// Whether [`Self::unicast_list`] has anything in it.
+    fn hears_others(&self, id: NetdevId) -> bool {
+        let asks = |upper| self.own_filter(upper, id).is_some() || self.hears_others(upper);
+        !self.netdev(id).unicast.is_empty() || self.heard_uppers(id).any(asks)
+    }
+
     /// Returns the group addresses that a netdev listens to, in the same way (`dev_mc_sync`).
     #[must_use]
     pub fn group_list(&self, id: NetdevId) -> Vec<MacAddr> {
         let mut list = self.netdev(id).groups.clone();
-        for upper in self.uppers_up(id) {
+        for upper in self.heard_uppers(id) {
             add_missing(&mut list, self.group_list(upper));
         }
         list
     }
 
-    fn uppers_up(&self, id: NetdevId) -> impl Iterator<Item = NetdevId> {
-        let uppers = self.netdev(id).uppers.iter().copied();
-        uppers.filter(|upper| self.netdev(*upper).up)
+    /// Returns the uppers that a netdev listens for, in the order in which they came up if they are
+    /// macvlans.
+    pub(super) fn heard_uppers(&self, id: NetdevId) -> impl Iterator<Item = NetdevId> {
+        let netdev = self.netdev(id);
+        let macvlans = netdev.macvlans.iter().flat_map(|port| &port.up);
+        let listed = |id: &&NetdevId| self.macvlan(**id).is_some_and(|it| it.listed);
+        let others = netdev.uppers.iter();
+        let others = others.filter(|id| self.netdev(**id).up && self.macvlan(**id).is_none());
+        others.chain(macvlans.filter(listed)).copied()
     }
 
     /// A netdev's list of addresses changed, or it came up. Those that cannot filter by unicast addresses
@@ -297,9 +331,13 @@ impl Network {
             return;
         }
         if let Some(lower) = self.lower(id) {
-            return self.set_rx_mode(lower);
+            self.set_rx_mode(lower);
+            if self.macvlan(id).is_some() {
+                self.refilter(id, true);
+            }
+            return;
         }
-        let wanted = !self.unicast_list(id).is_empty();
+        let wanted = self.hears_others(id);
         let netdev = self.netdev_mut(id);
         if netdev.uc_promisc != wanted {
             netdev.uc_promisc = wanted;
@@ -326,6 +364,9 @@ impl Network {
         {
             self.step_promiscuity(lower, more);
         }
+        if edge && self.macvlan(id).is_some() {
+            self.set_rx_mode(id);
+        }
         self.touch();
     }
 
@@ -340,14 +381,23 @@ impl Network {
         {
             self.step_allmulti(lower, more);
         }
+        if edge && self.macvlan(id).is_some() {
+            self.set_rx_mode(id);
+        }
     }
 
     /// Returns the lower that is told when an upper's flag changes.
-    fn passes_flags_down(&self, id: NetdevId, _flag: RxFlag) -> Option<NetdevId> {
-        match &self.netdev(id).kind {
-            Kind::Vlan(vlan) => Some(vlan.stacked.lower),
-            _ => None,
-        }
+    fn passes_flags_down(&self, id: NetdevId, flag: RxFlag) -> Option<NetdevId> {
+        let netdev = self.netdev(id);
+        let passes = match netdev.kind {
+            Kind::Vlan(_) => true,
+            Kind::Macvlan(_) if flag == RxFlag::Promiscuous => {
+                netdev.up && self.passes_promiscuity(id)
+            }
+            Kind::Macvlan(_) => netdev.up,
+            _ => false,
+        };
+        self.lower(id).filter(|_| passes)
     }
 
     /// Whether an upper gets its carrier from the ports of a bridge instead of from its lower.

@@ -395,7 +395,7 @@ fn kind_in(plan: &Plan, ingress: AttachmentId, octets: &[u8]) -> PacketType {
         PacketType::Broadcast
     } else if destination.is_group() {
         PacketType::Multicast
-    } else if attachment.side == Side::Stack
+    } else if attachment.side != Side::Wire
         || destination == plan.netdevs[attachment.netdev.index()].mac
     {
         PacketType::Host

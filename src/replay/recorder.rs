@@ -303,11 +303,13 @@ impl std::fmt::Debug for Recorder {
 const fn description(kind: &Kind, side: Side) -> &'static str {
     match (kind, side) {
         (_, Side::Wire) => "outside wire",
+        (_, Side::Device) => "character device of a macvtap",
         (Kind::Loopback, Side::Stack) => "stack on the loopback",
         (Kind::Bridge(_), Side::Stack) => "host port of a bridge",
         (Kind::Veth { .. }, Side::Stack) => "stack on a veth end",
         (Kind::Dummy, Side::Stack) => "stack on a dummy",
         (Kind::Vlan(_), Side::Stack) => "stack on a VLAN device",
+        (Kind::Macvlan(_), Side::Stack) => "stack on a macvlan",
         (Kind::Tap { .. }, Side::Stack) => "stack on a TAP",
         (Kind::Outside { .. }, Side::Stack) => "stack on a NIC",
     }

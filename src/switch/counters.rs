@@ -118,6 +118,8 @@ pub struct NetdevCounters {
     pub rx_bytes: u64,
     /// Frames refused on receive.
     pub rx_dropped: u64,
+    /// Of those, what a macvlan calls damaged: they are too long for it.
+    pub rx_errors: u64,
     /// Multicast frames handed up by a bridge.
     pub multicast: u64,
     /// Frames transmitted.

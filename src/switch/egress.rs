@@ -67,7 +67,8 @@ pub struct Egress {
     pub(super) verdicts: Vec<Verdict>,
     pub(super) lost: Vec<Lost>,
     pub(super) traps: Vec<Trap>,
-    pub(super) pending: VecDeque<(NetdevId, Transit)>,
+    /// Copies that a netdev is still to receive, each with its priority.
+    pub(super) pending: VecDeque<(NetdevId, Transit, u32)>,
     pub(super) heads: Heads,
 }
 

@@ -10,7 +10,7 @@ use super::fdb::View;
 use super::transit::{Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, DropReason, Egress, Key, NetdevId, PacketType, Plan, PlanAttachment,
-    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge, vlan,
+    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge, macvlan, vlan,
 };
 use crate::time::Instant;
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
@@ -259,9 +259,9 @@ impl<'a> Walk<'a> {
 
     /// Goes on with the copies that met another bridge, until there are none or they have gone too far.
     fn drain(&mut self) {
-        while let Some((netdev, transit)) = self.egress.pending.pop_front() {
+        while let Some((netdev, transit, priority)) = self.egress.pending.pop_front() {
             if self.hop() {
-                self.receive_again(netdev, transit);
+                self.receive_again(netdev, transit, priority);
             } else {
                 self.lose(netdev, DropReason::HopLimit);
             }
@@ -288,6 +288,8 @@ impl<'a> Walk<'a> {
         }
         match attachment.side {
             Side::Wire => self.arrive(attachment.netdev, netdev),
+            // A virtual machine is bound by no MTU (tap_get_user).
+            Side::Device => self.transmit(attachment.netdev, netdev, Transit::new(header.kind)),
             Side::Stack => {
                 // A socket may send a tag beyond the MTU, but only an 802.1Q one (packet_extra_vlan_len_allowed).
                 let tag = if header.ether_type == 0x8100 {
@@ -322,6 +324,7 @@ impl<'a> Walk<'a> {
         match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
             Receive::Stack => self.leave(netdev.stack, transit.kind, &transit),
+            Receive::Macvlan(_) | Receive::Device(_) => vlan::receive(self, id, transit),
         }
     }
 
@@ -335,17 +338,17 @@ impl<'a> Walk<'a> {
                 }
                 bridge::receive(self, bridge, port, transit);
             }
-            Receive::Bridge(..) | Receive::Stack => vlan::receive(self, id, transit),
+            _ => vlan::receive(self, id, transit),
         }
     }
 
-    /// [`Self::receive`] for a copy that already came over a veth pair: out of line, so that the way of
-    /// most frames, from a wire to a wire of one bridge, is one straight piece of code.
+    /// [`Self::receive`] for a copy that comes from another netdev: out of line, so that the way of most
+    /// frames, from a wire to a wire of one bridge, is one straight piece of code.
     #[inline(never)]
-    fn receive_again(&mut self, id: NetdevId, transit: Transit) {
+    fn receive_again(&mut self, id: NetdevId, transit: Transit, priority: u32) {
         self.header = self.header_of(&transit);
-        // A veth pair takes the priority off (____dev_forward_skb), and looks at the frame anew.
-        (self.priority, self.mistaken) = (0, None);
+        // Whoever receives a frame looks at it anew.
+        (self.priority, self.mistaken) = (priority, None);
         self.receive(id, &self.plan.netdevs[id.index()], transit);
     }
 
@@ -387,6 +390,7 @@ impl<'a> Walk<'a> {
             }
             Transmit::Vlan(index) => vlan::transmit(self, id, index, transit),
             Transmit::Unplugged => self.lose_without_carrier(id),
+            Transmit::Macvlan(index) => macvlan::transmit(self, id, index, transit),
             Transmit::Nothing => {
                 // A dummy takes no tag in metadata.
                 let tag = transit.tag.map_or(0, |_| TAG_LEN);
@@ -397,7 +401,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A netdev without carrier discards what it is to send (`noop_enqueue`).
-    fn lose_without_carrier(&mut self, id: NetdevId) {
+    pub(super) fn lose_without_carrier(&mut self, id: NetdevId) {
         self.counters.netdevs[id.index()].tx_dropped += 1;
         self.lose(id, DropReason::NoCarrier);
     }
@@ -429,19 +433,86 @@ impl<'a> Walk<'a> {
             // Nothing more can branch there, so no queue is needed.
             Receive::Stack if peer.uppers.is_none() => {
                 let saved = (self.header, self.priority, self.mistaken);
-                self.receive_again(peer_id, transit);
+                self.receive_again(peer_id, transit, 0);
                 (self.header, self.priority, self.mistaken) = saved;
             }
-            Receive::Stack | Receive::Bridge(..) => {
-                self.egress.pending.push_back((peer_id, transit))
-            }
+            // The pair takes the priority off (____dev_forward_skb).
+            _ => self.egress.pending.push_back((peer_id, transit, 0)),
         }
     }
 
     /// Whether a frame is longer than a netdev takes from another (`is_skb_forwardable`).
     #[inline(always)]
     pub(super) fn too_long_for(&self, netdev: &PlanNetdev, transit: Transit) -> bool {
-        self.len(&transit) > netdev.mtu as usize + ETHERNET_HEADER + TAG_LEN
+        self.len(&transit) > netdev.longest()
+    }
+
+    /// A frame of an upper leaves by its lower, after what the upper itself does with it
+    /// (`dev_queue_xmit`). The upper counts the frame, of `len` octets there, by how the lower took it.
+    pub(super) fn transmit_by_lower(
+        &mut self,
+        id: NetdevId,
+        lower_id: NetdevId,
+        transit: Transit,
+        len: usize,
+    ) {
+        let lower = &self.plan.netdevs[lower_id.index()];
+        let before = self.counters.netdevs[lower_id.index()].tx_dropped;
+        if lower.up {
+            self.transmit(lower_id, lower, transit);
+        }
+        if self.counters.netdevs[lower_id.index()].tx_dropped == before {
+            self.count_tx(id, len);
+        } else {
+            self.counters.netdevs[id.index()].tx_dropped += 1;
+        }
+        if !lower.up {
+            // The frame is lost in the lower's queue, which counts it there only.
+            self.counters.netdevs[lower_id.index()].tx_dropped += 1;
+            self.lose(lower_id, DropReason::NetdevDown);
+        }
+    }
+
+    /// A frame of an upper goes the other way at its lower, as if it had come in there
+    /// (`dev_forward_skb`).
+    pub(super) fn forward_to(&mut self, lower_id: NetdevId, mut transit: Transit) {
+        let lower = &self.plan.netdevs[lower_id.index()];
+        let refused = match lower.up {
+            false => Some(DropReason::LowerDown),
+            true if self.too_long_for(lower, transit) => Some(DropReason::LowerOversize),
+            true => None,
+        };
+        if let Some(reason) = refused {
+            self.counters.netdevs[lower_id.index()].rx_dropped += 1;
+            return self.lose(lower_id, reason);
+        }
+        transit.kind = kind_for(&self.header_of(&transit), lower.mac);
+        self.egress.pending.push_back((lower_id, transit, 0));
+    }
+
+    /// A copy that a netdev receives once the rest of this frame's way is done (`netif_rx`).
+    pub(super) fn queue(&mut self, id: NetdevId, transit: Transit, priority: u32) {
+        let netdev = &self.plan.netdevs[id.index()];
+        let tagged = transit.tag.is_some() || is_tag_type(self.ether_type(&transit));
+        let last = match netdev.receive {
+            // Nothing more can branch there, so it need not wait.
+            Receive::Stack => Some(netdev.stack),
+            Receive::Device(device) => Some(device),
+            Receive::Bridge(..) | Receive::Macvlan(_) => None,
+        };
+        match last.filter(|_| !tagged) {
+            None => self.egress.pending.push_back((id, transit, priority)),
+            Some(last) if self.hop() => self.leave(last, transit.kind, &transit),
+            Some(_) => self.lose(id, DropReason::HopLimit),
+        }
+    }
+
+    /// Returns the destination address of a copy.
+    pub(super) fn destination(&self, transit: &Transit) -> MacAddr {
+        match transit.rewritten() {
+            false => self.header.destination,
+            true => self.header_of(transit).destination,
+        }
     }
 
     /// Hands a frame to the stack of a bridge port, past the bridge.
@@ -694,7 +765,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline(always)]
-    fn count_rx(&mut self, netdev: NetdevId, octets: usize) {
+    pub(super) fn count_rx(&mut self, netdev: NetdevId, octets: usize) {
         let counters = &mut self.counters.netdevs[netdev.index()];
         counters.rx_packets += 1;
         counters.rx_bytes += octets as u64;
@@ -726,7 +797,7 @@ fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vi
             let port = plan.bridges[bridge as usize].port(number);
             Some((bridge, port.and_then(|port| port.pvid)))
         }
-        Receive::Stack => None,
+        Receive::Stack | Receive::Macvlan(_) | Receive::Device(_) => None,
     };
     match (side, plan.netdevs[netdev.index()].transmit) {
         (Side::Wire, _) => port_of(netdev),
@@ -735,10 +806,7 @@ fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vi
             let vlans = plan.bridges[bridge as usize].vlans.as_deref();
             Some((bridge, vlans.and_then(|vlans| vlans.host_pvid)))
         }
-        (
-            Side::Stack,
-            Transmit::Wire(_) | Transmit::Unplugged | Transmit::Vlan(_) | Transmit::Nothing,
-        ) => None,
+        (Side::Stack | Side::Device, _) => None,
     }
 }
 

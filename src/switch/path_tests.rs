@@ -158,11 +158,11 @@ impl Bench {
         };
         Self {
             plan: Plan {
-                vlan_devices: Vec::new(),
                 netdevs,
                 attachments,
                 bridges: vec![bridge],
                 vlan_counters: 0,
+                ..Plan::default()
             },
             counters: Counters::default(),
             egress: Egress::default(),

@@ -11,11 +11,12 @@ use super::guard::PlanGuard;
 use super::mdb::PlanMulticast;
 use super::neighbours::PlanNeighbours;
 use super::{Fdb, PlanVlanDevice, Uppers};
+use super::{PlanMacvlan, PlanMacvlanPort};
 use crate::time::Duration;
-use crate::wire::{MacAddr, TagType, Vid};
+use crate::wire::{ETHERNET_HEADER, MacAddr, TAG_LEN, TagType, Vid};
 
 /// A netdev, as an index into [`Plan::netdevs`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetdevId(pub u32);
 
 /// An attachment, as an index into [`Plan::attachments`].
@@ -187,6 +188,9 @@ pub enum Side {
     Stack,
     /// The outside wire of a TAP or a NIC: what is plugged in behind it.
     Wire,
+    /// The character device of a macvtap: the virtual machine that uses it, say. What comes from there
+    /// leaves by the netdev, what the netdev receives goes there and not to its stack.
+    Device,
 }
 
 /// Immutable configuration of the fast path.
@@ -200,6 +204,10 @@ pub struct Plan {
     pub bridges: Vec<PlanBridge>,
     /// The VLAN devices, in no particular order; [`Transmit::Vlan`] indexes it.
     pub vlan_devices: Vec<PlanVlanDevice>,
+    /// The macvlans, in no particular order; [`Transmit::Macvlan`] indexes it.
+    pub macvlans: Vec<PlanMacvlan>,
+    /// The netdevs with macvlans on them, in no particular order; [`Receive::Macvlan`] indexes it.
+    pub macvlan_ports: Vec<PlanMacvlanPort>,
     /// How many VLANs have counters: one more than the highest index in any [`VlanStats`].
     pub vlan_counters: u32,
 }
@@ -232,6 +240,16 @@ pub struct PlanNetdev {
     pub stack: AttachmentId,
 }
 
+impl PlanNetdev {
+    /// Octets of the longest frame that it takes from another netdev, a tag aside not counted
+    /// (`is_skb_forwardable`).
+    #[inline(always)]
+    #[must_use]
+    pub const fn longest(&self) -> usize {
+        self.mtu as usize + ETHERNET_HEADER + TAG_LEN
+    }
+}
+
 /// The first handler of a frame received on a netdev.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receive {
@@ -239,6 +257,10 @@ pub enum Receive {
     Bridge(u32, PortNo),
     /// No handler: the stack of its namespace.
     Stack,
+    /// Macvlans stand on the netdev (index into [`Plan::macvlan_ports`]).
+    Macvlan(u32),
+    /// The netdev is a macvtap: its character device.
+    Device(AttachmentId),
 }
 
 /// What a netdev does with a frame to transmit.
@@ -254,6 +276,8 @@ pub enum Transmit {
     Bridge(u32),
     /// A VLAN device: adds its tag and hands it to its lower (index into [`Plan::vlan_devices`]).
     Vlan(u32),
+    /// A macvlan: asks its siblings, then hands it to its lower (index into [`Plan::macvlans`]).
+    Macvlan(u32),
     /// A dummy, or a deleted netdev: discards it.
     Nothing,
 }

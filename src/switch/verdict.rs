@@ -69,6 +69,18 @@ drop_reasons! {
     NoCarrier = "no_carrier", "the netdev that is to send has no carrier (a bridge: no port forwards)";
     /// The VLAN device that takes the frame is down (`vlan_do_receive`).
     VlanDeviceDown = "vlan_device_down", "the VLAN device of the frame's VLAN is administratively down";
+    /// The one child of a netdev in passthru mode is down (`macvlan_handle_frame`).
+    MacvlanDown = "macvlan_down", "the macvlan that has the netdev for itself (passthru) is administratively down";
+    /// A child with `nodst` asks for the frame's source, and is down (`macvlan_forward_source`).
+    MacvlanNodst = "macvlan_nodst", "a macvlan that takes what comes from this source (nodst) is administratively down";
+    /// The queue for groups has no room (`macvlan_broadcast_enqueue`).
+    MacvlanQueueFull = "macvlan_queue_full", "the macvlans of the netdev want no queue for frames to groups (bcqueuelen 0)";
+    /// Longer than a sibling in bridge mode takes (`is_skb_forwardable`).
+    MacvlanOversize = "macvlan_oversize", "the frame is longer than the sibling takes (MTU + 18)";
+    /// The netdev by way of which siblings in bridge mode talk is down (`dev_forward_skb`).
+    LowerDown = "lower_down", "the netdev by way of which siblings talk to each other is administratively down";
+    /// Longer than the netdev takes by way of which siblings in bridge mode talk (`is_skb_forwardable`).
+    LowerOversize = "lower_oversize", "the frame is longer than the netdev takes by way of which siblings talk (MTU + 18)";
     /// The far end of the veth pair is down (`__dev_forward_skb`).
     PeerDown = "peer_down", "the far end of the veth pair is down";
     /// Longer than the far end of the veth pair takes (`is_skb_forwardable`).

@@ -16,6 +16,7 @@
 //! Steps up and down count as hops ([`HOP_LIMIT`](super::path::HOP_LIMIT)), because VLAN devices that
 //! are ports of several bridges multiply copies.
 
+use super::macvlan::{self, Handled};
 use super::path::Walk;
 use super::transit::Transit;
 use super::{DropReason, NetdevId, PacketType, PlanNetdev, Receive, Transmit, bridge};
@@ -102,17 +103,29 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
             return walk.refuse(DropReason::TruncatedTag);
         }
         match demultiplex(walk, netdev, &mut frame) {
-            Ok(Some(upper)) => id = upper,
-            Ok(None) => match netdev.receive {
-                Receive::Bridge(bridge, port) => {
-                    return bridge::receive(walk, bridge, port, frame.transit);
-                }
-                Receive::Stack => match go_up(walk, netdev, frame) {
-                    Some((upper, inner)) => (id, frame) = (upper, inner),
-                    None => return,
-                },
-            },
+            Ok(Some(upper)) => {
+                id = upper;
+                continue;
+            }
+            Ok(None) => {}
             Err(reason) => return walk.refuse(reason),
+        }
+        let transit = &mut frame.transit;
+        let handled = match netdev.receive {
+            Receive::Bridge(bridge, port) => {
+                return bridge::receive(walk, bridge, port, *transit);
+            }
+            Receive::Device(device) => return walk.leave(device, transit.kind, transit),
+            Receive::Macvlan(port) => macvlan::receive(walk, port, transit),
+            Receive::Stack => Handled::Pass,
+        };
+        match handled {
+            Handled::Another(upper) => id = upper,
+            Handled::Consumed => return,
+            Handled::Pass => match go_up(walk, netdev, frame) {
+                Some((upper, inner)) => (id, frame) = (upper, inner),
+                None => return,
+            },
         }
     }
 }
@@ -185,7 +198,8 @@ fn demultiplex(
         let vlan = &walk.plan.vlan_devices[index as usize];
         walk.priority = vlan.ingress_qos[usize::from(tag.pcp())];
         // The tag becomes part of the octets; the type that is looked at next is the one behind it.
-        if !vlan.reorder_hdr && device.receive == Receive::Stack {
+        let splits = matches!(device.receive, Receive::Bridge(..) | Receive::Macvlan(_));
+        if !vlan.reorder_hdr && !splits {
             walk.bury(transit, tag, frame.buried);
             frame.buried += 1;
         }
@@ -215,22 +229,7 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
         // Whatever its VID, the frame's own tag is good enough; one that is cut short stays where it is.
         walk.mistaken = None;
     }
-    let lower = &plan.netdevs[vlan.lower.index()];
-    let dropped = |walk: &Walk<'_>| walk.counters.netdevs[vlan.lower.index()].tx_dropped;
-    let before = dropped(walk);
-    if lower.up {
-        walk.transmit(vlan.lower, lower, transit);
-    }
-    if dropped(walk) == before {
-        walk.count_tx(id, len);
-    } else {
-        walk.counters.netdevs[id.index()].tx_dropped += 1;
-    }
-    if !lower.up {
-        // Of a loose binding: the frame is lost in the lower's queue, which counts it there only.
-        walk.counters.netdevs[vlan.lower.index()].tx_dropped += 1;
-        walk.lose(vlan.lower, DropReason::NetdevDown);
-    }
+    walk.transmit_by_lower(id, vlan.lower, transit, len);
 }
 
 /// Returns the type behind all tags of a frame; `None` if it is cut off or has eight tags

@@ -27,6 +27,10 @@ impl Apply<'_> {
             self.network
                 .fdb_add(self.now, id, spec.mac, spec.vlan, addition)?;
         } else if spec.on_self {
+            if how == FdbHow::Replace && self.network.macvlan(id).is_some() {
+                let note = "the own list of a macvlan takes no replacements, only add and del";
+                return Err(Refusal::new(Errno::NotSupported, note).into());
+            }
             let exclusive = addition.exclusive;
             self.network
                 .own_list_add(id, spec.mac, spec.vlan, lifetime, exclusive)?;

@@ -7,6 +7,7 @@ use crate::iproute::command::{
     VlanDeviceOptions,
 };
 use crate::netdev::link::{NewLink, not_a_bridge};
+use crate::netdev::macvlan::MacvlanChange;
 use crate::netdev::vlan_device::VlanChange;
 use crate::netdev::{Errno, Kind, NamespaceId, NetdevId, Refusal};
 
@@ -40,18 +41,20 @@ impl Apply<'_> {
             LinkAddKind::Veth { peer, common } => {
                 (self.target_namespace(common)?, peer.clone(), Some(common))
             }
-            LinkAddKind::Bridge(_) | LinkAddKind::Dummy | LinkAddKind::Vlan { .. } => {
-                (None, None, None)
-            }
+            LinkAddKind::Bridge(_)
+            | LinkAddKind::Dummy
+            | LinkAddKind::Vlan { .. }
+            | LinkAddKind::Macvlan { .. } => (None, None, None),
+        };
+        let lower = match &link.kind {
+            LinkAddKind::Vlan { lower, .. } | LinkAddKind::Macvlan { lower, .. } => lower
+                .as_ref()
+                .map(|name| self.device(name, 1))
+                .transpose()?,
+            _ => None,
         };
         let vlan = match &link.kind {
-            LinkAddKind::Vlan { lower, options } => {
-                let lower = lower
-                    .as_ref()
-                    .map(|name| self.device(name, 1))
-                    .transpose()?;
-                Some((lower, vlan_change(options)))
-            }
+            LinkAddKind::Vlan { options, .. } => Some(vlan_change(options)),
             _ => None,
         };
         check_txqlen(common)?;
@@ -59,8 +62,11 @@ impl Apply<'_> {
         if let LinkAddKind::Bridge(options) = &link.kind {
             validate(options)?;
         }
-        if let Some((_, change)) = &vlan {
+        if let Some(change) = &vlan {
             change.check(common.address)?;
+        }
+        if let LinkAddKind::Macvlan { options, .. } = &link.kind {
+            options.check(common.address)?;
         }
         // Before the kernel makes anything it looks the name up where the command runs, even if the
         // netdev is to be made elsewhere.
@@ -97,13 +103,16 @@ impl Apply<'_> {
                 self.network.add_veth(own, peer, theirs.up == Some(true))?
             }
             LinkAddKind::Vlan { .. } => {
-                let (lower, change) = vlan.unwrap_or_default();
+                let change = vlan.unwrap_or_default();
                 self.network.add_vlan(self.now, own, lower, &change)?
+            }
+            LinkAddKind::Macvlan { tap, options, .. } => {
+                self.network.add_macvlan(own, lower, options, *tap)?
             }
         };
         let done = self.configure(id, link, master);
         if done.is_err() {
-            self.network.unmake(&mark);
+            self.network.unmake(self.now, &mark);
         }
         done
     }
@@ -168,7 +177,12 @@ impl Apply<'_> {
                 self.network.change_vlan(id, &change)?;
                 true
             }
-            Some(LinkSetKind::Port(_)) | None => false,
+            Some(LinkSetKind::Macvlan { tap, options }) if *options != MacvlanChange::default() => {
+                options.check(common.address)?;
+                self.network.change_macvlan(id, options, *tap)?;
+                true
+            }
+            Some(LinkSetKind::Port(_) | LinkSetKind::Macvlan { .. }) | None => false,
         };
         let done = self.set_link(id, common, target, master);
         if noted || common.alias.is_some() {

@@ -3,7 +3,7 @@
 use super::args::{
     Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, nsname, number, strict_on_off,
 };
-use super::{filter, options, vlan};
+use super::{filter, macvlan, options, vlan};
 use crate::iproute::command::{
     LinkAdd, LinkAddKind, LinkCommon, LinkFilter, LinkSet, LinkSetKind, Verb,
 };
@@ -62,6 +62,8 @@ enum Kind {
     Slave,
     Veth,
     Vlan,
+    Macvlan,
+    Macvtap,
     Dummy,
 }
 
@@ -71,6 +73,8 @@ const KINDS: &Keywords<Kind> = &[
     ("veth", Exact, Kind::Veth),
     ("dummy", Exact, Kind::Dummy),
     ("vlan", Exact, Kind::Vlan),
+    ("macvlan", Exact, Kind::Macvlan),
+    ("macvtap", Exact, Kind::Macvtap),
     ("bridge_slave", Exact, Kind::Slave),
 ];
 
@@ -356,15 +360,22 @@ fn new_name(c: &Common<'_>) -> Result<Option<String>, Fault> {
 }
 
 fn add(args: &mut Args<'_>) -> Result<Verb, Fault> {
-    let known = [Kind::Bridge, Kind::Veth, Kind::Dummy, Kind::Vlan];
+    let known = [
+        Kind::Bridge,
+        Kind::Veth,
+        Kind::Dummy,
+        Kind::Vlan,
+        Kind::Macvlan,
+        Kind::Macvtap,
+    ];
     let c = common(args)?;
     let name = new_name(&c)?;
     let Some(word) = c.kind else {
-        return Err(args.missing("\"type\" and bridge, veth, dummy or vlan"));
+        return Err(args.missing("\"type\" and bridge, veth, dummy, vlan, macvlan or macvtap"));
     };
     let made = kind(word, &known)?;
     if let Some((link, _)) = c.link
-        && made != Kind::Vlan
+        && !matches!(made, Kind::Vlan | Kind::Macvlan | Kind::Macvtap)
     {
         return Err(fault(link, format!("a {} has no lower device", word.text))
             .expect("another option of \"ip link add\""));
@@ -375,6 +386,11 @@ fn add(args: &mut Args<'_>) -> Result<Verb, Fault> {
         Kind::Vlan => LinkAddKind::Vlan {
             lower: c.link.map(|(_, lower)| lower.text.clone()),
             options: vlan::device(args)?,
+        },
+        Kind::Macvlan | Kind::Macvtap => LinkAddKind::Macvlan {
+            lower: c.link.map(|(_, lower)| lower.text.clone()),
+            tap: made == Kind::Macvtap,
+            options: macvlan::device(args)?,
         },
         Kind::Dummy | Kind::Slave => {
             args.finish("a dummy has no options; general ones go before \"type\"")?;
@@ -432,11 +448,26 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
     }
     let kind = match c
         .kind
-        .map(|word| kind(word, &[Kind::Bridge, Kind::Slave, Kind::Vlan]))
+        .map(|word| {
+            kind(
+                word,
+                &[
+                    Kind::Bridge,
+                    Kind::Slave,
+                    Kind::Vlan,
+                    Kind::Macvlan,
+                    Kind::Macvtap,
+                ],
+            )
+        })
         .transpose()?
     {
         Some(Kind::Bridge) => Some(LinkSetKind::Bridge(options::bridge(args)?)),
         Some(Kind::Vlan) => Some(LinkSetKind::Vlan(vlan::device(args)?)),
+        Some(made @ (Kind::Macvlan | Kind::Macvtap)) => Some(LinkSetKind::Macvlan {
+            tap: made == Kind::Macvtap,
+            options: macvlan::device(args)?,
+        }),
         Some(_) => Some(LinkSetKind::Port(options::slave(args)?)),
         None => None,
     };
@@ -458,7 +489,17 @@ fn delete(args: &mut Args<'_>) -> Result<Verb, Fault> {
         return Err(args.missing("the name of a netdev"));
     };
     if let Some(word) = c.kind {
-        kind(word, &[Kind::Bridge, Kind::Veth, Kind::Dummy, Kind::Vlan])?;
+        kind(
+            word,
+            &[
+                Kind::Bridge,
+                Kind::Veth,
+                Kind::Dummy,
+                Kind::Vlan,
+                Kind::Macvlan,
+                Kind::Macvtap,
+            ],
+        )?;
         args.finish("nothing follows the kind here")?;
     }
     if c.options != LinkCommon::default()

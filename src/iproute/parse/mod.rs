@@ -13,6 +13,7 @@ mod filter;
 mod guard;
 mod ip;
 mod link;
+mod macvlan;
 mod mdb;
 mod neigh;
 mod options;

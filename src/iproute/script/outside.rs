@@ -40,6 +40,12 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
                         }
                         "vlan"
                     }
+                    LinkAddKind::Macvlan { lower, tap, .. } => {
+                        if own {
+                            used.extend(lower.as_deref());
+                        }
+                        if *tap { "macvtap" } else { "macvlan" }
+                    }
                     LinkAddKind::Veth { peer, common } => {
                         if lands_here(&common.netns) {
                             make(peer, "veth");

@@ -4,7 +4,7 @@
 use super::link::Links;
 use super::printer::Printer;
 use super::record::{
-    BridgeInfo, KindInfo, LinkRecord, McastInfo, PortInfo, TapInfo, VlanDeviceInfo,
+    BridgeInfo, KindInfo, LinkRecord, MacvlanInfo, McastInfo, PortInfo, TapInfo, VlanDeviceInfo,
 };
 
 /// Names of port states, by number.
@@ -35,6 +35,7 @@ pub(super) fn print(printer: &mut Printer, links: Links<'_>, link: &LinkRecord) 
             }
             KindInfo::Tap(tap) => print_data(printer, "info_data", |p| print_tap(p, *tap)),
             KindInfo::Vlan(vlan) => print_data(printer, "info_data", |p| print_vlan(p, vlan)),
+            KindInfo::Macvlan(it) => print_data(printer, "info_data", |p| print_macvlan(p, it)),
             KindInfo::Dummy | KindInfo::Veth => {}
         }
     }
@@ -214,6 +215,35 @@ fn print_qos(printer: &mut Printer, key: &str, label: &str, map: &[(u32, u32)]) 
     }
     printer.close_array();
     printer.text("} ");
+}
+
+/// Prints `macvlan_print_opt`'s part.
+fn print_macvlan(printer: &mut Printer, macvlan: &MacvlanInfo) {
+    printer.labelled("mode", "mode", macvlan.mode);
+    for (on, name) in [(macvlan.nopromisc, "nopromisc"), (macvlan.nodst, "nodst")] {
+        if on {
+            printer.field(name, true, format_args!("{name} "));
+        }
+    }
+    printer.number("bcqueuelen", macvlan.bcqueuelen);
+    printer.number("usedbcqueuelen", macvlan.usedbcqueuelen);
+    if let Some(bclim) = macvlan.bclim {
+        printer.number("bclim", bclim);
+    }
+    let Some(sources) = &macvlan.sources else {
+        return;
+    };
+    let count = sources.len() as u64;
+    printer.field("macaddr_count", count, format_args!("remotes ({count}) "));
+    // The kernel sends no list that is empty.
+    if sources.is_empty() {
+        return;
+    }
+    printer.open_array("macaddr_data");
+    for mac in sources {
+        printer.element(&mac.to_string(), format_args!("{mac} "));
+    }
+    printer.close_array();
 }
 
 /// Names the EtherType of a tag (`ll_proto_n2a`).

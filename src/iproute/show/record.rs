@@ -196,6 +196,8 @@ pub enum KindInfo {
     Bridge(Box<BridgeInfo>),
     /// A dummy.
     Dummy,
+    /// A macvlan or macvtap.
+    Macvlan(Box<MacvlanInfo>),
     /// A TAP.
     Tap(TapInfo),
     /// An end of a virtual cable.
@@ -211,11 +213,34 @@ impl KindInfo {
         match self {
             Self::Bridge(_) => "bridge",
             Self::Dummy => "dummy",
+            Self::Macvlan(macvlan) if macvlan.tap => "macvtap",
+            Self::Macvlan(_) => "macvlan",
             Self::Tap(_) => "tun",
             Self::Veth => "veth",
             Self::Vlan(_) => "vlan",
         }
     }
+}
+
+/// Data of a macvlan or macvtap (`IFLA_MACVLAN_…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MacvlanInfo {
+    /// It is a macvtap.
+    pub tap: bool,
+    /// The mode's word.
+    pub mode: &'static str,
+    /// In passthru mode, the lower is not made promiscuous.
+    pub nopromisc: bool,
+    /// What it gets by its source is for nobody else.
+    pub nodst: bool,
+    /// What it asks the queue for groups to have room for.
+    pub bcqueuelen: u32,
+    /// What that has room for.
+    pub usedbcqueuelen: u32,
+    /// `bclim`, where it is not 1.
+    pub bclim: Option<i32>,
+    /// In source mode: the sources, in the kernel's order.
+    pub sources: Option<Vec<MacAddr>>,
 }
 
 /// Data of a TAP (`IFLA_TUN_…`).
