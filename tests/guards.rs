@@ -799,6 +799,7 @@ fn what_is_shown() {
         "p1: max_macs 3 macs 2 violation shutdown recovery 300 \n    \
          storm_broadcast 100fps,64kBps storm_multicast off storm_unknown off \n    \
          ip_binding off dhcp_trusted off private community 3 \n    \
+         bpdu_guard off bpdu_filter off loop_guard off tc_guard off p2p auto edge auto speed auto \n    \
          secure_mac 02:00:00:00:00:01 \n    \
          learned_mac 02:00:00:00:00:02 \n    \
          bind 10.0.0.1 02:00:00:00:00:01 \n    \
