@@ -107,6 +107,7 @@ pub mod live;
 pub mod mcast;
 pub mod netdev;
 pub mod replay;
+pub mod simulate;
 pub mod stp;
 pub mod switch;
 pub mod sys;

@@ -39,9 +39,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "simulate",
+        &["iproute", "netdev", "replay", "stp", "switch", "time"],
+    ),
+    (
         "cli",
         &[
-            "attach", "control", "iproute", "live", "netdev", "replay", "switch", "time", "wire",
+            "attach", "control", "iproute", "live", "netdev", "replay", "simulate", "switch",
+            "time", "wire",
         ],
     ),
 ];

@@ -66,23 +66,27 @@ tapswitch bridge set dev BRIDGE OPTION…
   tx_hold_count N     BPDUs that a port may send in any second, 1 to 10; for RSTP
 tapswitch [-j] bridge show [dev BRIDGE]";
 
-/// Spanning trees, in a topology script: roots, roles, states
+/// Spanning trees: simulate many bridges; in a topology script, show roots, roles, states
 ///
-/// This is a command of topology scripts, like those of ip and bridge: `tapswitch run` and `tapswitch replay`
+/// "show" is a command of topology scripts, like those of ip and bridge: `tapswitch run` and `tapswitch replay`
 /// understand it there.
 #[derive(Debug, clap::Args)]
-#[command(after_help = STP)]
+#[command(after_help = STP, subcommand_value_name = "simulate|show", disable_help_subcommand = true)]
 pub(super) struct Stp {
-    /// As in the script
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "show …"
-    )]
-    words: Vec<String>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Simulate(super::simulate::Args),
+    /// What a topology script may say
+    #[command(external_subcommand)]
+    Show(Vec<String>),
 }
 
 const STP: &str = "\
+In a topology script:
 tapswitch [-s] [-j] stp show [dev BRIDGE]
   of every bridge with stp_state 1: its root and the way there, and of each port role, state, cost, what keeps it
   out of use (inconsistent) and for how long it waits; -s: BPDUs that had no effect, by reason";
@@ -102,7 +106,10 @@ impl Bridge {
 impl Stp {
     pub(super) fn execute(self) -> ExitCode {
         let why = "for the kernel's bridges there is \"bridge -d link\"";
-        of_scripts("stp", self.words, why)
+        match self.what {
+            What::Simulate(args) => args.execute(),
+            What::Show(words) => of_scripts("stp", words, why),
+        }
     }
 }
 

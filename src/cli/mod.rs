@@ -6,6 +6,7 @@
 mod language;
 mod replay;
 mod run;
+mod simulate;
 
 use std::fs;
 use std::path::Path;

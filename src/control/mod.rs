@@ -181,6 +181,12 @@ impl Control {
         self.settle(now);
     }
 
+    /// Sets a netdev up or down, as `ip link set` does; what the kernel would refuse is left undone.
+    pub fn set_up(&mut self, now: Instant, id: NetdevId, up: bool) {
+        _ = self.network.set_up(now, id, up);
+        self.settle(now);
+    }
+
     /// Returns the FDB of every bridge, newest entries first, without what has expired.
     #[must_use]
     pub fn fdb_dump(&self, now: Instant) -> Vec<FdbRow> {

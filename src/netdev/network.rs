@@ -242,6 +242,8 @@ pub struct Network {
     addresses_given: u16,
     /// Counts changes of what the fast path reads.
     pub(super) revision: u64,
+    /// Counts changes of ports' states.
+    pub(super) tree_changes: u64,
     /// FDB entries that were flushed together with a change of the plan.
     pub(super) flushes: Vec<super::ports::Flush>,
     /// Counters of VLANs that were given out, which is the first free one. None is used twice, so a VLAN
@@ -270,6 +272,7 @@ impl Network {
             attachments: Vec::new(),
             addresses_given: 0,
             revision: 0,
+            tree_changes: 0,
             flushes: Vec::new(),
             to_watch: None,
             vlan_counters: 0,
@@ -431,6 +434,12 @@ impl Network {
     #[must_use]
     pub const fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Returns how often a spanning tree has changed the state of a port.
+    #[must_use]
+    pub const fn tree_changes(&self) -> u64 {
+        self.tree_changes
     }
 
     pub(super) fn touch(&mut self) {

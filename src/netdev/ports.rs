@@ -211,6 +211,7 @@ impl Network {
             match output {
                 stp::Output::SetState(number, state) => {
                     selected = true;
+                    self.tree_changes += 1;
                     if let Some(port) = self.port_mut(id, number) {
                         port.state = state;
                     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::travelling::Travelling;
 use crate::control::{Control, Output, Reply};
 use crate::iproute::command::Command;
 use crate::iproute::script::{Flow, Item, Script, Sink as Stream, Streams};
@@ -88,6 +89,7 @@ pub struct Engine<'s> {
     edited: Vec<u8>,
     frames: u64,
     originated: u64,
+    travelling: Travelling,
 }
 
 impl<'s> Engine<'s> {
@@ -110,7 +112,35 @@ impl<'s> Engine<'s> {
             edited: Vec::new(),
             frames: 0,
             originated: 0,
+            travelling: Travelling::default(),
         }
+    }
+
+    /// Lets frames that the network itself sends, and that bridges of the network take, be taken later: after
+    /// a time of once to twice `shortest` that is drawn from the seed for each port. Frames by one port stay
+    /// in order. Without this, and with zero, they are taken at once.
+    pub fn set_latency(&mut self, shortest: Duration, seed: u64) {
+        self.travelling.latency = Some((shortest, seed)).filter(|(time, _)| !time.is_zero());
+    }
+
+    /// Sets a netdev up or down, as if a command did.
+    ///
+    /// # Errors
+    /// What the sink returns.
+    pub fn set_link(&mut self, id: NetdevId, up: bool, sink: &mut impl Sink) -> io::Result<()> {
+        self.control.set_up(self.now, id, up);
+        self.drain(sink)
+    }
+
+    /// Returns when something is due next: a timer, a command, or a frame that is on its way.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        let due = [
+            self.control.poll_timeout(),
+            self.travelling.due(),
+            self.wake,
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// Executes the commands before the first `sleep`, at t = 0.
@@ -130,6 +160,13 @@ impl<'s> Engine<'s> {
         loop {
             let timer = self.control.poll_timeout().filter(|at| *at <= to);
             let wake = self.wake.filter(|at| *at <= to);
+            let first = timer.into_iter().chain(wake).min();
+            let travelled = self.travelling.due().filter(|at| *at <= to);
+            if let Some(at) = travelled.filter(|at| first.is_none_or(|first| *at <= first)) {
+                self.now = self.now.max(at);
+                self.take_travelled(sink)?;
+                continue;
+            }
             match (timer, wake) {
                 (Some(at), wake) if wake.is_none_or(|wake| at <= wake) => {
                     self.now = self.now.max(at);
@@ -359,8 +396,23 @@ impl<'s> Engine<'s> {
         self.frames += 1;
         self.originated += 1;
         self.tell_copies(octets, sink)?;
-        self.trap(octets);
+        if self.travelling.latency.is_none() {
+            self.trap(octets);
+        } else {
+            for trap in self.egress.traps() {
+                let octets = self.egress.pieces(trap.edit, octets).concat();
+                self.travelling.send(self.now, *trap, octets);
+            }
+        }
         Ok(())
+    }
+
+    /// Hands control the next frame that has arrived.
+    fn take_travelled(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        if let Some((trap, octets)) = self.travelling.arrive() {
+            self.control.handle_trap(self.now, &trap, &octets);
+        }
+        self.drain(sink)
     }
 }
 

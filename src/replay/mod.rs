@@ -20,6 +20,7 @@ mod engine;
 mod input;
 mod recorder;
 mod summary;
+mod travelling;
 
 pub use engine::{Engine, Event, Sink, Stopped};
 pub use input::{InputError, InputReport, Inputs};
