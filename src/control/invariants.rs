@@ -103,6 +103,8 @@ fn line() -> impl Strategy<Value = String> {
 fn check(control: &Control) {
     let network = control.network();
     let plan = control.plan();
+    // However little of it was compiled anew.
+    assert_eq!(format!("{plan:?}"), format!("{:?}", network.plan()));
     assert_eq!(plan.netdevs.len(), network.netdevs().len());
     for netdev in network.netdevs() {
         let compiled = &plan.netdevs[netdev.id.index()];

@@ -29,6 +29,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use crate::iproute::command::NetCommand;
+use crate::netdev::due::Changes;
 use crate::netdev::{Kind, Network};
 use crate::switch::fdb::Entry;
 use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan, Side, Trap, TrapKind};
@@ -81,6 +82,9 @@ pub struct Control {
     network: Network,
     /// The plan for the network as it is, once somebody asked.
     plan: OnceLock<Arc<Plan>>,
+    /// The plan before it, and what has changed since: most changes are of one bridge.
+    last: Option<Arc<Plan>>,
+    changes: Changes,
     /// The revision of the network that [`Self::plan`] was compiled from.
     compiled: u64,
     /// The revision of the last plan that went out.
@@ -116,7 +120,11 @@ impl Control {
     /// Returns the plan in force. May change after every other call.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {
-        Arc::clone(self.plan.get_or_init(|| Arc::new(self.network.plan())))
+        let compile = || match (&self.last, &self.changes) {
+            (Some(last), Changes::Bridges(bridges)) => self.network.plan_after(last, bridges),
+            _ => self.network.plan(),
+        };
+        Arc::clone(self.plan.get_or_init(|| Arc::new(compile())))
     }
 
     /// Returns the next thing to do, in order.
@@ -128,24 +136,18 @@ impl Control {
     /// Returns when [`Self::handle_timeout`] wants to be called. May change after every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let sweep = self.next_sweep.filter(|_| self.network.has_learned());
         let network = &self.network;
-        let due = [
-            sweep,
-            network.flush_due(),
-            network.trees_due(),
-            network.guards_due(),
-            network.snooping_due(),
-        ];
-        due.into_iter().flatten().min()
+        let due = [network.flush_due(), network.bridges_due()];
+        let due = due.into_iter().flatten().min();
+        // Last, for it looks at every bridge.
+        let sweep = self.next_sweep.filter(|at| due.is_none_or(|due| *at < due));
+        sweep.filter(|_| network.has_learned()).or(due)
     }
 
     /// Does what is due. Harmless when nothing is.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.network.flush_again(now);
-        self.network.trees_timeout(now);
-        self.network.guards_timeout(now);
-        self.network.snooping_timeout(now);
+        self.network.bridges_timeout(now);
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.network.sweep(now);
             self.next_sweep = Some(now + SWEEP);
@@ -220,10 +222,14 @@ impl Control {
 
     /// Ends every call that may have changed something.
     fn settle(&mut self, now: Instant) {
+        self.network.settle_timers();
         self.network.guards_look_again();
         if self.compiled != self.network.revision() {
             self.compiled = self.network.revision();
-            self.plan = OnceLock::new();
+            if let Some(plan) = self.plan.take() {
+                (self.last, self.changes) = (Some(plan), Changes::default());
+            }
+            self.changes.add(self.network.take_changes());
         }
         self.next_sweep.get_or_insert(now + SWEEP);
         while let Some((netdev, side, octets)) = self.network.poll_transmit() {

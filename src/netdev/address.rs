@@ -117,6 +117,7 @@ impl Network {
     /// addresses that no netdev can have.
     pub fn add_address(&mut self, id: NetdevId, mut address: Address) -> Result<(), Refusal> {
         self.addresses_change();
+        self.had_address = true;
         let list = &mut self.netdev_mut(id).addresses;
         match address.ip {
             // The kernel takes 0.0.0.0 and forgets it.

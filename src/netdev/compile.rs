@@ -1,6 +1,6 @@
 //! From the network to the plan.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Bridge, Kind, Netdev, Network, Port, VlanDevice};
@@ -84,6 +84,25 @@ impl Network {
                 .collect(),
             vlan_counters: self.vlan_counters,
         }
+    }
+
+    /// Compiles what the fast path reads, of which only these bridges are not as they were in `last`. Costs a
+    /// copy of that.
+    #[must_use]
+    pub fn plan_after(&self, last: &Plan, changed: &BTreeSet<NetdevId>) -> Plan {
+        let mut plan = last.clone();
+        for id in changed {
+            let netdev = self.netdev(*id);
+            let at = match last.netdevs.get(id.index()).map(|netdev| netdev.transmit) {
+                Some(Transmit::Bridge(at)) => plan.bridges.get_mut(at as usize),
+                _ => None,
+            };
+            if let (Some(at), Some(bridge)) = (at, netdev.bridge()) {
+                *at = self.compile_bridge(netdev, bridge);
+            }
+        }
+        plan.vlan_counters = self.vlan_counters;
+        plan
     }
 
     fn compile_netdev(

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::bridge::{Bridge, Port};
 use super::fdb::{Addition, Lifetime};
-use super::{Kind, Network, Refusal};
+use super::{Network, Refusal};
 use crate::guard::PrivateRole;
 use crate::stp;
 use crate::switch::guard::bindings::{Binding, MAX_BINDINGS, NotBound};
@@ -173,6 +173,18 @@ pub enum GuardError {
 }
 
 impl Guard {
+    /// Whether stations are counted.
+    pub(super) const fn counts(&self) -> bool {
+        self.security.is_some()
+    }
+
+    /// Looks again whether there is room for another station.
+    pub(super) fn look_again(&self) {
+        if let Some(security) = &self.security {
+            security.look_again();
+        }
+    }
+
     /// Whether a violation closed the port.
     #[must_use]
     pub const fn is_shut(&self) -> bool {
@@ -535,40 +547,14 @@ impl Network {
         }
     }
 
-    /// Returns when [`Self::guards_timeout`] has something to do.
-    #[must_use]
-    pub fn guards_due(&self) -> Option<Instant> {
-        let bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
-        let ports = bridges.filter_map(|netdev| netdev.bridge());
-        let opens = |bridge: &Bridge| bridge.ports.iter().filter_map(|it| it.guard.opens).min();
-        ports.filter_map(opens).min()
-    }
-
-    /// Opens the ports whose time has come.
-    pub fn guards_timeout(&mut self, now: Instant) {
+    /// Opens the ports of a bridge whose time has come.
+    pub(super) fn guards_timeout(&mut self, now: Instant, id: NetdevId) {
         let due = |port: &&Port| port.guard.opens.is_some_and(|opens| opens <= now);
-        let bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
-        let due: Vec<_> = bridges
-            .filter_map(|netdev| netdev.bridge())
-            .flat_map(|bridge| bridge.ports.iter().filter(due).map(|port| port.netdev))
-            .collect();
-        for id in due {
+        let ports = self.bridge(id).map(|bridge| &*bridge.ports);
+        let due = ports.into_iter().flatten().filter(due);
+        for id in due.map(|port| port.netdev).collect::<Vec<_>>() {
             self.open_port(id);
             self.check_port(now, id);
-        }
-    }
-
-    /// Lets ports look again whether there is room for another station: entries may have left the FDB.
-    pub fn guards_look_again(&self) {
-        for netdev in self.netdevs.iter().filter(|netdev| netdev.alive) {
-            let Kind::Bridge(bridge) = &netdev.kind else {
-                continue;
-            };
-            let security = bridge
-                .ports
-                .iter()
-                .filter_map(|it| it.guard.security.as_ref());
-            security.for_each(|security| security.look_again());
         }
     }
 

@@ -283,6 +283,7 @@ impl Network {
             bridge.fdb.flush(|_, _| true);
         }
         self.unlist(id);
+        self.due.stir(id);
         let netdev = self.netdev_mut(id);
         netdev.alive = false;
         netdev.addresses.clear();

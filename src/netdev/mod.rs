@@ -11,7 +11,7 @@
 //! their spanning tree), [`vlan`]
 //! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
 //! (the guards of ports), then
-//! [`compile`].
+//! [`compile`] and [`due`] (what an event costs).
 //!
 //! Deviations from Linux, all deliberate:
 //! - Carrier changes act at once; the kernel's link watch takes up to a second.
@@ -29,6 +29,7 @@ pub mod address;
 pub mod bridge;
 pub mod bridge_options;
 pub mod compile;
+pub mod due;
 pub mod fdb;
 pub mod guard;
 pub mod link;

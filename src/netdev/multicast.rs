@@ -293,23 +293,10 @@ impl Network {
         }
     }
 
-    /// Returns when [`Self::snooping_timeout`] has something to do.
-    #[must_use]
-    pub fn snooping_due(&self) -> Option<Instant> {
-        let bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
-        bridges
-            .filter_map(|netdev| netdev.bridge()?.multicast.poll_timeout())
-            .min()
-    }
-
-    /// Lets the timers of all bridges' groups and queriers that are due fire.
-    pub fn snooping_timeout(&mut self, now: Instant) {
-        let due = |netdev: &Netdev| {
-            let bridge = netdev.bridge().filter(|_| netdev.alive)?;
-            (bridge.multicast.poll_timeout()? <= now).then_some(netdev.id)
-        };
-        let due: Vec<_> = self.netdevs.iter().filter_map(due).collect();
-        for id in due {
+    /// Lets the timers of a bridge's groups and queriers that are due fire.
+    pub(super) fn snooping_timeout(&mut self, now: Instant, id: NetdevId) {
+        let machine = self.bridge(id).map(|bridge| &bridge.multicast);
+        if machine.is_some_and(|it| it.poll_timeout().is_some_and(|at| at <= now)) {
             self.with_snooping(id, |machine| machine.handle_timeout(now));
         }
     }
@@ -375,6 +362,9 @@ impl Network {
         };
         let own = v4(netdev, |it| it <= scope::LINK);
         let elsewhere = || {
+            if !self.had_address {
+                return None;
+            }
             let mut others = self.in_namespace(netdev.ns).filter(|other| other.up);
             others.find_map(|other| v4(other, |it| it < scope::LINK))
         };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
+use super::due::{Changes, Due};
 use super::macvlan::MacvlanPort;
 use super::neigh::Neighbour;
 use super::{Address, Bridge, Macvlan, VlanDevice};
@@ -242,10 +243,16 @@ pub struct Network {
     addresses_given: u16,
     /// Counts changes of what the fast path reads.
     pub(super) revision: u64,
+    /// What of it has changed since control asked last.
+    pub(super) changes: Changes,
+    /// When which bridge has something to do.
+    pub(super) due: Due,
+    /// Some netdev has or had an IP address.
+    pub(super) had_address: bool,
     /// Counts changes of ports' states.
     pub(super) tree_changes: u64,
     /// FDB entries that were flushed together with a change of the plan.
-    pub(super) flushes: Vec<super::ports::Flush>,
+    pub(super) flushes: VecDeque<super::ports::Flush>,
     /// Counters of VLANs that were given out, which is the first free one. None is used twice, so a VLAN
     /// that goes and comes back while VLANs are counted takes 32 octets more in each worker.
     pub(super) vlan_counters: u32,
@@ -272,8 +279,11 @@ impl Network {
             attachments: Vec::new(),
             addresses_given: 0,
             revision: 0,
+            changes: Changes::All,
+            due: Due::default(),
+            had_address: false,
             tree_changes: 0,
-            flushes: Vec::new(),
+            flushes: VecDeque::new(),
             to_watch: None,
             vlan_counters: 0,
             transmits: VecDeque::new(),
@@ -440,10 +450,6 @@ impl Network {
     #[must_use]
     pub const fn tree_changes(&self) -> u64 {
         self.tree_changes
-    }
-
-    pub(super) fn touch(&mut self) {
-        self.revision += 1;
     }
 
     /// Makes a namespace with its loopback.

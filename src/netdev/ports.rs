@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::bridge::PortFlags;
 use super::vlan::VidSet;
-use super::{Bridge, Errno, Kind, Netdev, Network, Port, Refusal};
+use super::{Bridge, Errno, Kind, Network, Port, Refusal};
 use crate::stp;
 use crate::switch::plan::PortState;
 use crate::switch::{Fdb, NetdevId, PortNo, Side};
@@ -37,6 +37,7 @@ impl Network {
     }
 
     pub(super) fn bridge_mut(&mut self, id: NetdevId) -> Option<&mut Bridge> {
+        self.due.stir(id);
         match &mut self.netdev_mut(id).kind {
             Kind::Bridge(bridge) => Some(bridge),
             _ => None,
@@ -225,7 +226,7 @@ impl Network {
                         self.flush_port(now, id, Some(number), false);
                     }
                 }
-                stp::Output::Hold(_) => self.touch(),
+                stp::Output::Hold(_) => self.touch_bridge(id),
                 stp::Output::Event(..) => {}
                 stp::Output::Transmit(number, bpdu) => self.send_bpdu(id, number, &bpdu),
             }
@@ -241,8 +242,9 @@ impl Network {
                 self.forget_passing_neighbours(id);
             }
             self.with_snooping(id, |it| it.ports_selected(now));
-            self.touch();
+            self.touch_bridge(id);
             if self.carrier(id) != had {
+                self.touch();
                 self.state_changed(now, id);
             }
         }
@@ -279,23 +281,10 @@ impl Network {
         }
     }
 
-    /// Returns when [`Self::trees_timeout`] has something to do.
-    #[must_use]
-    pub fn trees_due(&self) -> Option<Instant> {
-        let bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
-        bridges
-            .filter_map(|netdev| netdev.bridge()?.tree.poll_timeout())
-            .min()
-    }
-
-    /// Lets the timers of all trees that are due fire.
-    pub fn trees_timeout(&mut self, now: Instant) {
-        let due = |netdev: &Netdev| {
-            let bridge = netdev.bridge().filter(|_| netdev.alive)?;
-            (bridge.tree.poll_timeout()? <= now).then_some(netdev.id)
-        };
-        let due: Vec<_> = self.netdevs.iter().filter_map(due).collect();
-        for id in due {
+    /// Lets the timers of a bridge's tree that are due fire.
+    pub(super) fn tree_timeout(&mut self, now: Instant, id: NetdevId) {
+        let tree = self.bridge(id).map(|bridge| &bridge.tree);
+        if tree.is_some_and(|it| it.poll_timeout().is_some_and(|at| at <= now)) {
             self.with_tree(now, id, false, |tree| tree.handle_timeout(now));
         }
     }
@@ -587,7 +576,13 @@ impl Network {
         port: PortNo,
         vids: Option<&VidSet>,
     ) {
-        self.flushes.push(Flush {
+        let again =
+            |flush: &Flush| (flush.at, flush.port) == (at, port) && Arc::ptr_eq(&flush.fdb, fdb);
+        // A topology change flushes a port as often as it is told of.
+        if vids.is_none() && self.flushes.back().is_some_and(again) {
+            return;
+        }
+        self.flushes.push_back(Flush {
             fdb: Arc::clone(fdb),
             port,
             vids: vids.cloned(),
@@ -598,19 +593,21 @@ impl Network {
     /// Returns when [`Self::flush_again`] has something to do.
     #[must_use]
     pub fn flush_due(&self) -> Option<Instant> {
-        self.flushes.first().map(|flush| flush.at + PLAN_SETTLES)
+        self.flushes.front().map(|flush| flush.at + PLAN_SETTLES)
     }
 
     /// Repeats, once every worker has the new plan, the flushes that went with it: entries that a
     /// worker learned with the old plan carry a time before the flush, later ones stay.
     pub fn flush_again(&mut self, now: Instant) {
-        let due = |flush: &mut Flush| flush.at + PLAN_SETTLES <= now;
-        for Flush {
+        // In the order of their times.
+        while let Some(Flush {
             fdb,
             port,
             vids,
             at,
-        } in self.flushes.extract_if(.., due)
+        }) = self
+            .flushes
+            .pop_front_if(|flush| flush.at + PLAN_SETTLES <= now)
         {
             let meant = |vid: Option<Vid>| {
                 let vids = vids.as_ref();
