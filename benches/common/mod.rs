@@ -176,6 +176,7 @@ pub fn snoop(plan: &mut Plan, groups: u8, by_host: bool) {
         limit: 4096,
         context,
         vlans: None,
+        stats: None,
     });
 }
 

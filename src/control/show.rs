@@ -3,6 +3,7 @@
 mod guard;
 mod tree;
 mod vlan;
+mod xstats;
 
 use std::net::IpAddr;
 
@@ -50,6 +51,9 @@ impl Show<'_> {
             Verb::NetnsList if !self.network.had_named_namespaces() => String::new(),
             Verb::NetnsList => show::netns(&self.netns(), format),
             Verb::LinkShow(filter) => show::link(&self.links(), &self.netns(), filter, format)?,
+            Verb::LinkXstats(filter) => {
+                show::xstats(&self.links(), &self.xstats(), filter, format)?
+            }
             Verb::AddrShow(filter) => {
                 show::addr(&self.links(), &self.addrs(), &self.netns(), filter, format)?
             }

@@ -108,6 +108,11 @@ fn groups_as_on_linux() {
 }
 
 #[test]
+fn extended_statistics_as_on_linux() {
+    replay(include_str!("golden/xstats.txt"));
+}
+
+#[test]
 fn port_options_as_on_linux() {
     replay(include_str!("golden/port_options.txt"));
 }

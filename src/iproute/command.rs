@@ -96,6 +96,8 @@ pub enum Verb {
     LinkDel(String),
     /// `ip link show …`.
     LinkShow(LinkFilter),
+    /// `ip link xstats type bridge|bridge_slave …`.
+    LinkXstats(XstatsFilter),
     /// `ip tuntap add [dev] NAME mode tap …`.
     TuntapAdd(String),
     /// `ip tuntap del [dev] NAME mode tap`.
@@ -282,6 +284,26 @@ pub struct LinkFilter {
     pub kind: Option<String>,
     /// `ip -4 addr` (true), `ip -6 addr` (false): netdevs with addresses of that family, and those.
     pub ipv4: Option<bool>,
+}
+
+/// `ip link xstats type bridge|bridge_slave [mcast|igmp|stp] [dev DEV]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct XstatsFilter {
+    /// Of ports (`bridge_slave`) rather than of bridges.
+    pub ports: bool,
+    /// One part only.
+    pub part: Option<XstatsPart>,
+    /// `dev DEV`.
+    pub dev: Option<String>,
+}
+
+/// Parts of `ip link xstats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XstatsPart {
+    /// `mcast` or `igmp`: messages of IGMP and MLD.
+    Multicast,
+    /// `stp`: BPDUs and transitions.
+    Stp,
 }
 
 /// `ip addr add|replace|change|del ADDRESS[/PREFIX] dev DEV`.

@@ -9,7 +9,7 @@ use crate::mcast;
 use crate::stp;
 use crate::switch::guard::bindings::Bindings;
 use crate::switch::plan::PortState;
-use crate::switch::{Fdb, NetdevId, PortNo, PortSet};
+use crate::switch::{Fdb, MulticastCounters, NetdevId, PortNo, PortSet};
 use crate::time::Duration;
 use crate::wire::{MacAddr, Vid};
 
@@ -39,6 +39,9 @@ pub struct Bridge {
     pub multicast: mcast::Snooping,
     /// Which state of the VLANs snooping was told of last; `None` before it was asked about any.
     pub(super) multicast_vlans: Option<u64>,
+    /// Where workers count its stack's messages of IGMP and MLD, and the queries to that stack.
+    pub(super) multicast_counter: u32,
+    pub(super) queries_heard: MulticastCounters,
     /// `fdb_max_learned`; 0 for the default bound.
     pub fdb_max_learned: u32,
     /// Some port had `neigh_suppress` or `neigh_vlan_suppress` when that of a port last changed. A port
@@ -69,6 +72,8 @@ impl Bridge {
             no_linklocal_learn: false,
             multicast: mcast::Snooping::new(),
             multicast_vlans: None,
+            multicast_counter: 0,
+            queries_heard: MulticastCounters::default(),
             fdb_max_learned: 0,
             suppresses: false,
             mtu_set: false,
@@ -125,6 +130,9 @@ pub struct Port {
     pub backup: Option<PortNo>,
     /// `tapswitch port set`.
     pub guard: Guard,
+    /// Where workers count its messages of IGMP and MLD, and the bridge's own queries by it.
+    pub(super) multicast_counter: u32,
+    pub(super) queries_sent: MulticastCounters,
 }
 
 impl Port {
@@ -139,6 +147,8 @@ impl Port {
             group_fwd_mask: 0,
             backup: None,
             guard: Guard::default(),
+            multicast_counter: 0,
+            queries_sent: MulticastCounters::default(),
         }
     }
 }

@@ -83,6 +83,10 @@ impl Network {
                 .map(|(netdev, bridge)| self.compile_bridge(netdev, bridge))
                 .collect(),
             vlan_counters: self.vlan_counters,
+            multicast_counters: match self.counts_multicast() {
+                true => self.multicast_counters,
+                false => 0,
+            },
         }
     }
 

@@ -76,6 +76,10 @@ impl Network {
         self.check_new(&link, MtuRange::ETHERNET)?;
         let (address, mtu) = (link.mac, link.mtu);
         let id = self.register(link, "bridge", Kind::Bridge(Box::new(Bridge::new())), None)?;
+        let counter = self.next_multicast_counter();
+        if let Some(bridge) = self.bridge_mut(id) {
+            bridge.multicast_counter = counter;
+        }
         let mac = self.netdev(id).mac;
         self.replace_bridge_local(now, id, mac);
         if let Some(mac) = address {

@@ -12,7 +12,8 @@ use crate::mcast::{
     Addresses, GroupSpec, InvalidValue, MdbRefused, Output, Scope, Settings, Snooping, SpecFault,
 };
 use crate::switch::mdb::PlanMulticast;
-use crate::switch::{NetdevId, PortNo, Side};
+use crate::switch::multicast_stats::{self, Slots, Way};
+use crate::switch::{Counters, MulticastCounters, NetdevId, PortNo, Side};
 use crate::time::{Duration, Instant};
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 
@@ -343,11 +344,70 @@ impl Network {
         if octets.len() > mtu as usize {
             return;
         }
+        if bridge.multicast.stats() {
+            self.count_query(id, port, &octets);
+        }
+        let Some(bridge) = self.bridge(id) else {
+            return;
+        };
         if let Some(vid) = tag.and_then(Vid::new) {
             let tag = Tag::new(bridge.vlans.protocol, vid);
             octets.splice(12..12, tag.octets());
         }
         self.transmits.push_back((netdev, side, octets));
+    }
+
+    /// Counts a query of the bridge's own: out of a port, or to its own stack.
+    fn count_query(&mut self, id: NetdevId, port: Option<PortNo>, octets: &[u8]) {
+        let (Ok(frame), Some(datagram)) = (Ethernet::parse(octets), octets.get(ETHERNET_HEADER..))
+        else {
+            return;
+        };
+        let (Some(kind), Some(bridge)) = (
+            multicast_stats::Kind::of(frame.ether_type(), datagram),
+            self.bridge_mut(id),
+        ) else {
+            return;
+        };
+        match port {
+            None => bridge.queries_heard.count(kind, Way::Rx),
+            Some(port) => {
+                if let Some(port) = bridge.port_mut(port) {
+                    port.queries_sent.count(kind, Way::Tx);
+                }
+            }
+        }
+    }
+
+    /// Whether some bridge counts messages of IGMP and MLD.
+    pub(super) fn counts_multicast(&self) -> bool {
+        let mut bridges = self.netdevs.iter().filter(|netdev| netdev.alive);
+        bridges.any(|netdev| netdev.bridge().is_some_and(|it| it.multicast.stats()))
+    }
+
+    /// Returns what a bridge (`br_multicast_get_stats`) or one of its ports has counted of IGMP and MLD;
+    /// `None` of any other netdev.
+    #[must_use]
+    pub fn multicast_stats(&self, id: NetdevId, counters: &Counters) -> Option<MulticastCounters> {
+        let (slot, own) = match (self.bridge(id), self.netdev(id).port) {
+            (Some(bridge), _) => (bridge.multicast_counter, bridge.queries_heard),
+            (None, Some((bridge, number))) => {
+                let port = self.bridge(bridge)?.port(number)?;
+                (port.multicast_counter, port.queries_sent)
+            }
+            (None, None) => return None,
+        };
+        let mut sum = own;
+        if let Some(counted) = counters.multicast.get(slot as usize) {
+            sum += counted;
+        }
+        Some(sum)
+    }
+
+    /// Gives out the next place to count messages of IGMP and MLD.
+    pub(super) const fn next_multicast_counter(&mut self) -> u32 {
+        self.multicast_counters += 1;
+        self.multicast_counters - 1
     }
 
     /// The addresses that a bridge queries with: `inet_select_addr`, and `ipv6_dev_get_saddr` for all nodes.
@@ -420,6 +480,19 @@ impl Network {
 }
 
 impl Bridge {
+    fn multicast_slots(&self) -> Slots {
+        let numbers = self.ports.iter().map(|port| port.number.index() + 1);
+        // A port that is not there counts nothing: no frame comes in or goes out.
+        let mut ports = vec![u32::MAX; numbers.max().unwrap_or(0)];
+        for port in &self.ports {
+            ports[port.number.index()] = port.multicast_counter;
+        }
+        Slots {
+            own: self.multicast_counter,
+            ports,
+        }
+    }
+
     /// Returns snooping as the fast path knows it, while it is on.
     pub(super) fn compile_multicast(&self) -> Option<PlanMulticast> {
         let machine = Some(&self.multicast).filter(|machine| machine.on())?;
@@ -435,6 +508,7 @@ impl Bridge {
             limit: machine.hash_max() as usize,
             context: Arc::clone(machine.shared(Scope::Bridge)?),
             vlans,
+            stats: machine.stats().then(|| Arc::new(self.multicast_slots())),
         })
     }
 }

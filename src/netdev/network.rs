@@ -256,6 +256,8 @@ pub struct Network {
     /// Counters of VLANs that were given out, which is the first free one. None is used twice, so a VLAN
     /// that goes and comes back while VLANs are counted takes 32 octets more in each worker.
     pub(super) vlan_counters: u32,
+    /// The same for messages of IGMP and MLD: one for every bridge and port that ever was.
+    pub(super) multicast_counters: u32,
     /// Uppers whose carrier changed while a netdev moves to another namespace: the link watch
     /// looks at them when it has arrived.
     pub(super) to_watch: Option<Vec<NetdevId>>,
@@ -286,6 +288,7 @@ impl Network {
             flushes: VecDeque::new(),
             to_watch: None,
             vlan_counters: 0,
+            multicast_counters: 0,
             transmits: VecDeque::new(),
         };
         let own = network.create_namespace(None);

@@ -122,7 +122,8 @@ impl Network {
         };
         self.check_handler(id)?;
         self.check_nesting(id, master)?;
-        let port = Port::new(id, number);
+        let mut port = Port::new(id, number);
+        port.multicast_counter = self.next_multicast_counter();
         let speed = self.speed(id);
         let netdev = self.netdev_mut(id);
         netdev.port = Some((master, number));

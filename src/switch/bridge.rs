@@ -23,7 +23,8 @@
 use super::egress::TrapKind;
 use super::guard;
 use super::mdb::PlanMulticast;
-use super::multicast::{self, Selection, Snooped};
+use super::multicast::{self, Counted, Selection, Snooped};
+use super::multicast_stats::Way;
 use super::neighbours::answer;
 use super::path::{Header, Walk};
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
@@ -136,8 +137,12 @@ fn relay_group(
         answer(walk, (index, bridge), Some(from), vid, &mut transit);
     }
     let own = bridge.netdev.index();
+    let counted = snooped.and_then(|it| it.counted);
     if let Some(selection) = snooped.and_then(|it| it.select(walk)) {
         to_members(walk, bridge, Some(from), vlan, &selection, transit);
+        if let Some(counted) = counted {
+            count_sent(walk, bridge, Some(port), vlan, &selection.ports(), counted);
+        }
         if selection.host {
             walk.counters.netdevs[own].multicast += 1;
         } else if !bridge.promiscuous {
@@ -145,11 +150,45 @@ fn relay_group(
         }
     } else {
         flood(walk, bridge, &bridge.flood, Some(port), vlan, transit);
+        if let Some(counted) = counted {
+            count_sent(
+                walk,
+                bridge,
+                Some(port),
+                vlan,
+                &bridge.flood.multicast,
+                counted,
+            );
+        }
         if !walk.header.destination.is_broadcast() {
             walk.counters.netdevs[own].multicast += 1;
         }
     }
-    pass_up(walk, bridge, vlan, transit);
+    if pass_up(walk, bridge, vlan, transit)
+        && let Some(counted) = counted
+    {
+        counted.count(walk, None, Way::Tx);
+    }
+}
+
+/// Counts a message of IGMP or MLD by every port that it goes out of (`maybe_deliver`).
+#[cold]
+fn count_sent(
+    walk: &mut Walk<'_>,
+    bridge: &PlanBridge,
+    from: Option<&PlanPort>,
+    vlan: Vlan<'_>,
+    set: &PortSet,
+    counted: Counted<'_>,
+) {
+    let barred = from.map_or(&PortSet::EMPTY, |from| &from.barred);
+    let members = vlan.map_or(&PortSet::ALL, |(_, vlan)| &vlan.egress);
+    for to in set.select(members, barred, bridge.ports.len()) {
+        let forwards = |port: &PlanPort| port.state == PortState::Forwarding;
+        if bridge.port(to).is_some_and(forwards) {
+            counted.count(walk, Some(to), Way::Tx);
+        }
+    }
 }
 
 /// A unicast frame, which may be a question that the bridge answers for a station, or a DHCP client's.
@@ -198,10 +237,22 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
     if destination.is_group() {
         return match snoop(walk, bridge, None, vlan, &transit) {
             Err(reason) => walk.refuse(reason),
-            Ok(snooped) => match snooped.and_then(|it| it.select(walk)) {
-                Some(selection) => to_members(walk, bridge, None, vlan, &selection, transit),
-                None => flood(walk, bridge, &bridge.host_flood, None, vlan, transit),
-            },
+            Ok(snooped) => {
+                let counted = snooped.and_then(|it| it.counted);
+                let ports = match snooped.and_then(|it| it.select(walk)) {
+                    Some(selection) => {
+                        to_members(walk, bridge, None, vlan, &selection, transit);
+                        counted.map(|_| selection.ports())
+                    }
+                    None => {
+                        flood(walk, bridge, &bridge.host_flood, None, vlan, transit);
+                        counted.map(|_| bridge.host_flood.multicast)
+                    }
+                };
+                if let (Some(ports), Some(counted)) = (ports, counted) {
+                    count_sent(walk, bridge, None, vlan, &ports, counted);
+                }
+            }
         };
     }
     match walk.view(index).lookup(key(destination, vlan)) {
@@ -482,6 +533,15 @@ fn snoop_group<'a>(
     let sender = (from.map(|(number, _)| number), source);
     let (snooped, notice) =
         multicast::inspect(plan, number, sender, destination, ether_type, datagram);
+    if let Some(slots) = &plan.stats {
+        match snooped.counted {
+            Some(counted) => counted.count(walk, sender.0, Way::Rx),
+            None if notice.malformed => {
+                multicast::count_error(walk, slots, sender.0, ether_type);
+            }
+            None => {}
+        }
+    }
     if notice.trap {
         let netdev = from.map_or(bridge.netdev, |(_, port)| port.netdev);
         walk.trap(netdev, TrapKind::Multicast, vid, transit);
@@ -501,7 +561,10 @@ fn select(
 ) {
     let destination = walk.header.destination;
     match walk.view(index).lookup(key(destination, vlan)) {
-        Some(Target { local: true, .. }) => return pass_up(walk, bridge, vlan, transit),
+        Some(Target { local: true, .. }) => {
+            pass_up(walk, bridge, vlan, transit);
+            return;
+        }
         Some(Target { port: Some(to), .. }) => {
             unicast(walk, bridge, Some(from), to, vlan, transit);
         }
@@ -666,13 +729,14 @@ fn leave_by(
 }
 
 /// To the host port (`br_pass_frame_up`). While the bridge is promiscuous it gets frames of VLANs that
-/// it is no member of, tag and all.
-fn pass_up(walk: &mut Walk<'_>, bridge: &PlanBridge, vlan: Vlan<'_>, mut transit: Transit) {
+/// it is no member of, tag and all. Returns whether it got there.
+fn pass_up(walk: &mut Walk<'_>, bridge: &PlanBridge, vlan: Vlan<'_>, mut transit: Transit) -> bool {
     walk.count_up(bridge.netdev, &transit);
     if let Some((_, vlan)) = vlan {
         let forwards = |host: HostVlan| host.state == PortState::Forwarding;
         if !bridge.promiscuous && !vlan.host.is_some_and(forwards) {
-            return walk.refuse(DropReason::VlanHost);
+            walk.refuse(DropReason::VlanHost);
+            return false;
         }
         if let Some(host) = vlan.host {
             if let Some(stats) = &vlan.stats {
@@ -684,4 +748,5 @@ fn pass_up(walk: &mut Walk<'_>, bridge: &PlanBridge, vlan: Vlan<'_>, mut transit
         }
     }
     walk.receive_up(bridge.netdev, &transit);
+    true
 }

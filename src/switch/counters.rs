@@ -5,7 +5,7 @@
 
 use std::ops::AddAssign;
 
-use super::{DropReason, Plan, Verdict};
+use super::{DropReason, MulticastCounters, Plan, Verdict};
 
 /// All counters of one worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Counters {
     pub vlans: Vec<VlanCounters>,
     /// By [`NetdevId`](super::NetdevId) of the port; zero for other netdevs.
     pub guards: Vec<GuardCounters>,
+    /// By the indices in [`Slots`](super::multicast_stats::Slots).
+    pub multicast: Vec<MulticastCounters>,
 }
 
 /// What passed a port (or the bridge itself) in one VLAN (`struct br_vlan_stats`). Octets are without
@@ -222,6 +224,10 @@ impl Counters {
             grow(self.vlans.len(), plan.vlan_counters as usize),
             Default::default,
         );
+        self.multicast.resize_with(
+            grow(self.multicast.len(), plan.multicast_counters as usize),
+            Default::default,
+        );
     }
 }
 
@@ -238,6 +244,7 @@ impl AddAssign<&Self> for Counters {
         add(&mut self.bridges, &other.bridges);
         add(&mut self.vlans, &other.vlans);
         add(&mut self.guards, &other.guards);
+        add(&mut self.multicast, &other.multicast);
     }
 }
 

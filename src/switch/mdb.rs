@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+use super::multicast_stats::Slots;
 use super::{PortNo, PortSet};
 use crate::time::Instant;
 use crate::wire::MacAddr;
@@ -211,6 +212,8 @@ pub struct PlanMulticast {
     pub context: Arc<Context>,
     /// With `mcast_vlan_snooping`, what holds for the VLANs that are snooped.
     pub vlans: Option<HashMap<u16, Arc<Context>>>,
+    /// With `mcast_stats_enabled`, where messages are counted.
+    pub stats: Option<Arc<Slots>>,
 }
 
 impl PlanMulticast {

@@ -17,6 +17,7 @@ pub mod guard;
 pub mod macvlan;
 pub mod mdb;
 mod multicast;
+pub mod multicast_stats;
 pub mod neighbours;
 pub mod path;
 pub mod plan;
@@ -31,6 +32,7 @@ pub use egress::{Copy, Egress, Lost, Trap, TrapKind};
 pub use fdb::{Entry, Fdb, Flags, Key};
 pub use macvlan::{PlanMacvlan, PlanMacvlanPort};
 pub use mdb::Mdb;
+pub use multicast_stats::MulticastCounters;
 pub use path::{Originate, forward, hand_up, originate};
 pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,

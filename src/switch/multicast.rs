@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::mdb::{Context, Family, Group, GroupKey, MemberCopy, Members, PlanMulticast};
+use super::multicast_stats::{self, MulticastCounters, Slots, Way};
 use super::path::Walk;
 use super::{DropReason, PortNo, PortSet};
 use crate::wire::MacAddr;
@@ -25,6 +26,15 @@ pub(super) struct Snooped<'a> {
     /// Who sent it: the host, and the port that it is behind unless it is the bridge's own stack.
     sender: (Option<PortNo>, MacAddr),
     kind: Kind,
+    /// It is a message that counts, also where it goes out.
+    pub(super) counted: Option<Counted<'a>>,
+}
+
+/// A message that counts, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted<'a> {
+    slots: &'a Slots,
+    kind: multicast_stats::Kind,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +71,8 @@ pub(super) struct Notice {
     pub(super) trap: bool,
     /// It goes no further.
     pub(super) refused: Option<DropReason>,
+    /// It is malformed.
+    pub(super) malformed: bool,
 }
 
 /// Looks at a frame to a group, behind its Ethernet header and tags.
@@ -79,10 +91,12 @@ pub(super) fn inspect<'a>(
         vid,
         sender,
         kind: Kind::Mac(destination),
+        counted: None,
     };
     let refused = |reason| Notice {
-        trap: false,
         refused: Some(reason),
+        malformed: true,
+        ..Notice::default()
     };
     if snooped.context.is_none() {
         return (snooped, Notice::default());
@@ -109,8 +123,48 @@ pub(super) fn inspect<'a>(
             Content::Membership(message) => snooped.refuse(message),
             Content::Router | Content::Data => None,
         },
+        malformed: false,
     };
+    if let (Some(slots), Content::Membership(_)) = (&plan.stats, inspected.content) {
+        let kind = multicast_stats::Kind::of(ether_type, datagram);
+        snooped.counted = kind.map(|kind| Counted { slots, kind });
+    }
     (snooped, notice)
+}
+
+impl Counted<'_> {
+    /// Counts the message where it came in (`port` is `None` for the bridge's own stack) or goes out.
+    #[cold]
+    pub(super) fn count(&self, walk: &mut Walk<'_>, port: Option<PortNo>, way: Way) {
+        if let Some(counters) = counters_of(walk, self.slots, port) {
+            counters.count(self.kind, way);
+        }
+    }
+}
+
+/// Counts a malformed frame.
+#[cold]
+pub(super) fn count_error(
+    walk: &mut Walk<'_>,
+    slots: &Slots,
+    port: Option<PortNo>,
+    ether_type: u16,
+) {
+    if let Some(counters) = counters_of(walk, slots, port) {
+        counters.count_error(ether_type);
+    }
+}
+
+fn counters_of<'a>(
+    walk: &'a mut Walk<'_>,
+    slots: &Slots,
+    port: Option<PortNo>,
+) -> Option<&'a mut MulticastCounters> {
+    let slot = match port {
+        None => slots.own,
+        Some(port) => *slots.ports.get(port.index())?,
+    };
+    walk.counters.multicast.get_mut(slot as usize)
 }
 
 impl Kind {
@@ -253,6 +307,11 @@ impl Snooped<'_> {
 }
 
 impl Selection {
+    /// Returns the ports that get the frame as it is.
+    pub(super) const fn ports(&self) -> PortSet {
+        self.as_it_is
+    }
+
     /// Iterates over the copies for ports below `end`: one for each router and member, and one more for
     /// each member by host. As in the kernel, where there is a router behind a port as well, the router's
     /// copy is that of the port's oldest member, too.

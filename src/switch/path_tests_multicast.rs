@@ -81,6 +81,7 @@ fn snooping(ports: u16, querier: bool) -> (Bench, Arc<Mdb>, Arc<Context>) {
         limit: 2,
         context: Arc::clone(&context),
         vlans: None,
+        stats: None,
     });
     (bench, groups, context)
 }
@@ -320,6 +321,7 @@ fn a_vlan_that_is_not_snooped_floods() {
         limit: 2,
         context: Arc::default(),
         vlans: Some([(10, Arc::default())].into_iter().collect()),
+        stats: None,
     };
     assert!(plan.context(0).is_some() && plan.context(10).is_some());
     assert!(plan.context(20).is_none());

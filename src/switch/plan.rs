@@ -210,6 +210,8 @@ pub struct Plan {
     pub macvlan_ports: Vec<PlanMacvlanPort>,
     /// How many VLANs have counters: one more than the highest index in any [`VlanStats`].
     pub vlan_counters: u32,
+    /// How many [`MulticastCounters`](super::MulticastCounters) there are.
+    pub multicast_counters: u32,
 }
 
 /// Where the emulated network meets the world.

@@ -56,7 +56,9 @@ impl Iproute {
         let shows = rest.get(1) == Some(&"show");
         // Text is not handed over before the process ends, JSON is.
         // `vlan show` works once (6.1).
-        let has_to_end = shows && (!program.contains(&"-j") || rest[0] == "vlan");
+        // Statistics of one part, or of one netdev, stay the only ones.
+        let has_to_end = shows && (!program.contains(&"-j") || rest[0] == "vlan")
+            || rest.get(1) == Some(&"xstats");
         if self.processes == Processes::Each || !known || has_to_end {
             return run_alone(&words);
         }

@@ -146,6 +146,87 @@ const IGMP: &[Case] = &[
             ",
     },
     Case {
+        name: "messages are counted where they come in and go out",
+        ports: 3,
+        bridge: "mcast_snooping 1",
+        text: "
+            p2: h2 igmp join 239.1.1.9
+            ip link set br0 type bridge mcast_stats_enabled 1
+            p2: h2 igmp join 239.1.1.1 => p1 p3 br0/multicast
+            p2: h2 igmp join1 239.1.1.1 => p1 p3 br0/multicast
+            p2: h2 igmp report to_ex 239.1.1.2 => p1 p3 br0/multicast
+            p2: h2 igmp leave 239.1.1.1 => p1 p3 br0/multicast
+            p2: h2 mld join ff0e::1 => p1 p3 br0/multicast
+            p2: h2 mld report to_ex ff0e::1 => p1 p3 br0/multicast
+            p2: h2 mld leave ff0e::1 => p1 p3 br0/multicast
+            p2: h2 igmp join 239.1.1.1 damage 26 => -
+            p2: h2 mld join ff0e::1 damage 50 => -
+            p2: h2 udp 239.1.1.1 damage 10 => -
+            p2: h2 pim => p1 p3 br0/multicast
+            br0: br0 igmp join 239.1.1.4 => p1 p2 p3
+            br0: br0 igmp join 239.1.1.4 damage 26 => -
+            br0: br0 mld join ff0e::4 => p1 p2 p3
+            ip -j link xstats type bridge_slave
+            ip -j link xstats type bridge
+            p1: h1 igmp query resp 2 => p2 p3 br0/multicast
+            p1: h1 igmp query resp 0 => p2 p3 br0/multicast
+            p1: h1 igmp query3 resp 2 => p2 p3 br0/multicast
+            p1: h1 mld query resp 100 => p2 p3 br0/multicast
+            p1: h1 mld query2 resp 100 => p2 p3 br0/multicast
+            wait 0.4
+            p2: h2 igmp join 239.1.1.1 => p1
+            p2: h2 igmp leave 239.1.1.1 => p1 p3 br0/multicast
+            bridge link set dev p3 mcast_flood off
+            p2: h2 igmp leave 239.1.1.1 => p1 br0/multicast
+            br0: br0 igmp leave 239.1.1.4 => p1 p2 p3
+            bridge link set dev p3 state 0
+            p2: h2 igmp leave 239.1.1.1 => p1 br0/multicast
+            p3: h3 igmp join 239.1.1.1 => -
+            ip -j link xstats type bridge_slave mcast
+            ip link xstats type bridge_slave dev p2
+            ip link xstats type bridge igmp
+            ip link xstats type bridge stp
+            ip -j link xstats type bridge dev p1
+            ip link xstats type bridge dev nosuch
+            ip link set br0 type bridge mcast_stats_enabled 0
+            p2: h2 igmp join 239.1.1.1
+            ip link set p1 nomaster
+            ip link set p1 master br0
+            ip -j link xstats type bridge_slave igmp
+            ip -j link xstats type bridge
+            ",
+    },
+    Case {
+        name: "the bridge's own queries are counted",
+        ports: 2,
+        bridge: "mcast_snooping 1 mcast_stats_enabled 1",
+        text: "
+            wait 0.1
+            ip link set br0 type bridge mcast_querier 1
+            ip -j link xstats type bridge_slave mcast
+            ip -j link xstats type bridge
+            ip link set br0 type bridge mcast_igmp_version 3 mcast_querier 0
+            ip link set br0 type bridge mcast_querier 1
+            ip -j link xstats type bridge_slave mcast
+            ip -j link xstats type bridge
+            ",
+    },
+    Case {
+        name: "BPDUs and transitions are counted",
+        ports: 2,
+        bridge: "mcast_snooping 0",
+        text: "
+            ip link xstats type bridge_slave stp
+            ip link set br0 type bridge stp_state 1 hello_time 1000 forward_delay 200
+            ip -j link xstats type bridge_slave stp
+            ip link set p2 down
+            ip link set p2 up
+            ip -j link xstats type bridge_slave stp
+            ip link set br0 type bridge stp_state 0
+            ip link xstats type bridge_slave stp dev p1
+            ",
+    },
+    Case {
         name: "a bridge without carrier takes nothing from its stack",
         ports: 2,
         bridge: "mcast_snooping 1",

@@ -126,6 +126,7 @@ fn apply(
         Verb::TreeSet(dev, options) => apply.tree_set(dev, *options),
         Verb::NetnsList
         | Verb::LinkShow(_)
+        | Verb::LinkXstats(_)
         | Verb::TuntapShow
         | Verb::AddrShow(_)
         | Verb::GuardShow(_)

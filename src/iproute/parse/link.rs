@@ -3,7 +3,7 @@
 use super::args::{
     Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, nsname, number, strict_on_off,
 };
-use super::{filter, macvlan, options, vlan};
+use super::{filter, macvlan, options, vlan, xstats};
 use crate::iproute::command::{
     LinkAdd, LinkAddKind, LinkCommon, LinkFilter, LinkSet, LinkSetKind, Verb,
 };
@@ -19,6 +19,7 @@ enum Action {
     Set,
     Delete,
     Show,
+    Xstats,
     Unsupported,
 }
 
@@ -32,7 +33,7 @@ const ACTIONS: &Keywords<Action> = &[
     ("show", Prefix, Action::Show),
     ("lst", Prefix, Action::Show),
     ("list", Prefix, Action::Show),
-    ("xstats", Prefix, Action::Unsupported),
+    ("xstats", Prefix, Action::Xstats),
     ("afstats", Prefix, Action::Unsupported),
     ("property", Prefix, Action::Unsupported),
     ("help", Prefix, Action::Unsupported),
@@ -48,11 +49,13 @@ pub(super) fn parse(args: &mut Args<'_>) -> Result<Verb, Fault> {
         Some(Action::Set) => set(args),
         Some(Action::Delete) => delete(args),
         Some(Action::Show) => Ok(Verb::LinkShow(filter::filter(args)?)),
+        Some(Action::Xstats) => xstats::parse(args),
         Some(Action::Unsupported) => {
-            Err(fault(word, "not part of a topology script").expect("add, set, delete or show"))
+            Err(fault(word, "not part of a topology script")
+                .expect("add, set, delete, show or xstats"))
         }
         None => Err(fault(word, "not a command of \"ip link\"")
-            .expect_one_of(["add", "set", "delete", "show"].into_iter())),
+            .expect_one_of(["add", "set", "delete", "show", "xstats"].into_iter())),
     }
 }
 

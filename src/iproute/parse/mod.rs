@@ -20,6 +20,7 @@ mod options;
 mod tree;
 mod tuntap;
 mod vlan;
+mod xstats;
 
 use std::time::Duration;
 

@@ -33,6 +33,7 @@ mod stats;
 mod tree;
 mod tuntap;
 mod vlan;
+mod xstats;
 
 pub use addr::show as addr;
 pub use bridge_link::show as bridge_link;
@@ -45,6 +46,7 @@ pub use netns::list as netns;
 pub use tree::{settings as stp_settings, show as stp};
 pub use tuntap::show as tuntap;
 pub use vlan::{global as vlan_global, show as vlan};
+pub use xstats::show as xstats;
 
 /// Why a show command prints nothing: iproute2's own words on standard error, and its exit status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +54,7 @@ pub enum ShowError {
     /// `ip`: no netdev of that name (exit status 1).
     #[error("Device \"{0}\" does not exist.")]
     NoDevice(String),
-    /// `ip neigh`: no netdev of that name (exit status 1).
+    /// `ip neigh`, `ip link xstats`: no netdev of that name (exit status 1).
     #[error("Cannot find device \"{0}\"")]
     NoNeighDevice(String),
     /// `ip`: no netdev of the name given as `master` (exit status 255).

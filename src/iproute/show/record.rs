@@ -11,6 +11,7 @@ mod mdb;
 mod neigh;
 mod tree;
 mod vlan;
+mod xstats;
 
 use std::net::IpAddr;
 
@@ -21,6 +22,7 @@ pub use mdb::{MdbRecord, RouterRecord};
 pub use neigh::NeighRecord;
 pub use tree::{StpPortRecord, StpPortTree, StpRecord};
 pub use vlan::{RouterPort, VlanDeviceInfo, VlanGlobalRecord, VlanRecord, VlanStats};
+pub use xstats::{Directions, MulticastRecord, StpXstats, XstatsRecord};
 
 /// Flags of a netdev (`IFF_…`).
 pub mod link_flags {

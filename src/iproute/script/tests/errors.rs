@@ -4,6 +4,18 @@ use super::parse;
 
 /// A script and the first line of its error.
 const WRONG: &[(&str, &str)] = &[
+    (
+        "ip link xstats bridge",
+        "lab.sh:1:16: \"bridge\": not an argument of \"ip link xstats\"; expected type",
+    ),
+    (
+        "ip link xstats type veth",
+        "lab.sh:1:21: \"veth\": this kind of netdev has no extended statistics; expected bridge or bridge_slave",
+    ),
+    (
+        "ip link xstats type bridge vlan",
+        "lab.sh:1:28: \"vlan\": not a part of the statistics; expected igmp, mcast, stp or dev",
+    ),
     // As iproute2: a netdev called "a" must be written "dev a", for "a" abbreviates "address".
     (
         "ip link add a type dummy",
@@ -267,7 +279,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link frob",
-        "lab.sh:1:9: \"frob\": not a command of \"ip link\"; expected add, set, delete or show",
+        "lab.sh:1:9: \"frob\": not a command of \"ip link\"; expected add, set, delete, show or xstats",
     ),
     (
         "ip link add index 5 br0 type bridge",
@@ -343,7 +355,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link replace p1 up",
-        "lab.sh:1:9: \"replace\": not part of a topology script; expected add, set, delete or show",
+        "lab.sh:1:9: \"replace\": not part of a topology script; expected add, set, delete, show or xstats",
     ),
     (
         "ip link del p1 up",
@@ -351,7 +363,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link rm p1",
-        "lab.sh:1:9: \"rm\": not a command of \"ip link\"; expected add, set, delete or show",
+        "lab.sh:1:9: \"rm\": not a command of \"ip link\"; expected add, set, delete, show or xstats",
     ),
     (
         "ip link show p1 p2",
