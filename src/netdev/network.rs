@@ -413,8 +413,7 @@ impl Network {
             Kind::Veth { peer } => netdev.up && self.netdev(*peer).up,
             Kind::Vlan(vlan) => vlan.stacked.carrier,
             Kind::Macvlan(macvlan) => macvlan.stacked.carrier,
-            Kind::Tap { plugged, .. } => netdev.up && *plugged,
-            Kind::Outside { plugged, .. } => *plugged,
+            Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } => *plugged,
         }
     }
 

@@ -527,7 +527,8 @@ impl<'a> Walk<'a> {
     /// A bridge hands a frame to its own netdev, which receives it like any other.
     pub(super) fn receive_up(&mut self, id: NetdevId, transit: &Transit) {
         let netdev = &self.plan.netdevs[id.index()];
-        if transit.tag.is_some() || is_tag_type(self.ether_type(transit)) {
+        let splits = netdev.receive != Receive::Stack;
+        if splits || transit.tag.is_some() || is_tag_type(self.ether_type(transit)) {
             return vlan::receive(self, id, *transit);
         }
         self.leave(netdev.stack, transit.kind, transit);

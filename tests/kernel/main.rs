@@ -14,6 +14,7 @@ mod compare;
 mod differences;
 mod groups;
 mod iproute;
+mod macvlan;
 mod multicast;
 mod neighbours;
 mod oracle;
@@ -146,6 +147,19 @@ fn vlan_devices() {
 }
 
 #[test]
+fn macvlans() {
+    check(macvlan::CASES);
+    if *oracle::FILTERS_VLANS {
+        check(macvlan::VLAN_CASES);
+    }
+}
+
+#[test]
+fn macvlans_reach_whom_the_matrix_says() {
+    check(macvlan::MATRIX);
+}
+
+#[test]
 fn answers_for_neighbours() {
     check(neighbours::CASES);
     if *oracle::FILTERS_VLANS {
@@ -172,7 +186,7 @@ fn known_differences_are_still_there() {
         return;
     }
     for known in differences::KNOWN {
-        let scenario = Scenario::new(known.reason, known.scenario);
+        let scenario = Scenario::new(known.reason, &(known.scenario)());
         let agrees = known.without_vlan_filtering && *oracle::FILTERS_VLANS;
         let difference = compare::once(&scenario, compare::SLOWLY, &[]).difference;
         assert_eq!(
@@ -186,8 +200,19 @@ fn known_differences_are_still_there() {
     }
 }
 
-/// Random scenarios until `frames` frames have passed both sides; or one of them, by number.
-fn compare_random(seed: u64, frames: usize, only: Option<u64>) {
+/// Makes scenario `number` of a seed, for a kernel that filters VLANs or not.
+type Roll = fn(seed: u64, number: u64, vlans: bool) -> Scenario;
+
+/// Random scenarios of a world until as many frames have passed both sides as were asked for; or one
+/// of them, by number.
+fn compare_random(roll: Roll) {
+    if !available() {
+        return;
+    }
+    let frames = setting("TAPSWITCH_KERNEL_FRAMES").unwrap_or(2_000);
+    let frames = usize::try_from(frames).expect("frames fit");
+    let seed = setting("TAPSWITCH_KERNEL_SEED").unwrap_or(1);
+    let only = setting("TAPSWITCH_KERNEL_ONLY");
     let scenarios = frames.div_ceil(random::FRAMES) as u64;
     let numbers = only.map_or(0..scenarios, |number| number..number + 1);
     let scenarios = numbers.end - numbers.start;
@@ -202,7 +227,7 @@ fn compare_random(seed: u64, frames: usize, only: Option<u64>) {
             if number >= numbers.end {
                 return;
             }
-            let scenario = random::scenario(seed, number, *oracle::FILTERS_VLANS);
+            let scenario = roll(seed, number, *oracle::FILTERS_VLANS);
             let comparison = compare::both(&scenario, Processes::Few);
             retried.fetch_add(comparison.retried.into(), Ordering::Relaxed);
             if let Some(difference) = comparison.difference {
@@ -242,12 +267,12 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn random_frames() {
-    if available() {
-        let frames = setting("TAPSWITCH_KERNEL_FRAMES").unwrap_or(2_000);
-        let seed = setting("TAPSWITCH_KERNEL_SEED").unwrap_or(1);
-        let only = setting("TAPSWITCH_KERNEL_ONLY");
-        compare_random(seed, usize::try_from(frames).expect("frames fit"), only);
-    }
+    compare_random(random::scenario);
+}
+
+#[test]
+fn random_macvlans() {
+    compare_random(random::macvlan::scenario);
 }
 
 /// Plays the file that `TAPSWITCH_KERNEL_SCENARIO` names and prints what the kernel did.

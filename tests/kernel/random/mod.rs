@@ -3,6 +3,7 @@
 mod changes;
 mod dice;
 mod frames;
+pub(crate) mod macvlan;
 mod tables;
 
 use std::fmt::Write;
