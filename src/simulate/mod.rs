@@ -5,8 +5,8 @@
 //! a time on each link that is drawn once from the seed, between one and two times [`Spec::latency`]; so the seed
 //! decides in which order things happen.
 //!
-//! A network has converged when no port has changed its state for [`Mode::quiet`]; how long it took is up to the
-//! last of these changes.
+//! A network has converged when no port has changed its state for longer than any timer of its protocol could
+//! still wait; how long it took is up to the last of these changes.
 
 pub mod topology;
 
