@@ -1,5 +1,5 @@
 //! Octets to values and back: addresses, the Ethernet header, VLAN tags, BPDUs, IGMP and MLD, and what
-//! guards read: ARP, neighbour discovery, IPv4 and DHCP.
+//! guards read: ARP, neighbour discovery, IPv4 and DHCP; and what is left to do to a frame ([`offload`]).
 //!
 //! Contract: no state, no I/O, no allocation. A view is checked once, when it is made; after that
 //! no accessor can panic, whatever the octets are.
@@ -14,6 +14,7 @@ pub mod membership;
 pub mod mld;
 mod ndisc;
 mod network;
+pub mod offload;
 mod vlan;
 
 pub use arp::{Arp, ETHER_ARP, ETHER_RARP};
