@@ -37,6 +37,12 @@
 //! can go wrong there: each exit is a [`DropReason`](switch::DropReason) with a counter and a test, and
 //! the counters add up: frames in = forwarded + trapped + dropped by reason.
 //!
+//! Live, a frame may have something left to do, as in Linux: a checksum, or to be cut in segments
+//! ([`wire::offload`]). The core knows one thing of that, that no MTU stops a super-frame
+//! (`is_skb_forwardable`); the description goes past it, from the attachment where the frame came in to
+//! those where its copies leave ([`live::turn`]). Who does not take it gets whole frames, made in
+//! software and counted. A super-frame counts as one frame everywhere.
+//!
 //! # Three kinds of state
 //!
 //! | state | written by | read by | how |
@@ -69,7 +75,8 @@
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
-//! | frames per turn and attachment | 64 |
+//! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
+//! | headers of a super-frame, and segments that it is cut into in software | 512 octets, as Linux's 8,192 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |
 //! | frames that wait for control, live | 4,096; more are lost and counted (`traps_lost`) |
 //!

@@ -8,7 +8,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Attachment, Batch};
+use super::{Attachment, Batch, Received};
+use crate::wire::offload::Offload;
 
 /// One end of a pair.
 #[derive(Clone, Debug)]
@@ -19,20 +20,33 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Vec<u8>>,
+    frames: VecDeque<(Vec<u8>, Offload)>,
     /// Octet vectors of frames that were received, for frames to come.
     spare: Vec<Vec<u8>>,
     capacity: usize,
+    /// Frames may have something left to do.
+    offloads: bool,
     gone: bool,
 }
 
 impl Memory {
-    /// Makes two ends; each direction holds `capacity` frames.
+    /// Makes two ends; each direction holds `capacity` frames, and all of them are whole.
     #[must_use]
     pub fn pair(capacity: usize) -> (Self, Self) {
+        Self::make(capacity, false)
+    }
+
+    /// Makes two ends that take whatever is left to do to a frame.
+    #[must_use]
+    pub fn pair_with_offloads(capacity: usize) -> (Self, Self) {
+        Self::make(capacity, true)
+    }
+
+    fn make(capacity: usize, offloads: bool) -> (Self, Self) {
         let queue = || {
             Arc::new(Mutex::new(Queue {
                 capacity,
+                offloads,
                 ..Queue::default()
             }))
         };
@@ -51,6 +65,12 @@ impl Memory {
     /// Takes the next frame that the other end sent.
     #[must_use]
     pub fn take(&self) -> Option<Vec<u8>> {
+        self.take_unfinished().map(|(octets, _)| octets)
+    }
+
+    /// Takes the next frame that the other end sent, and what is left to do to it.
+    #[must_use]
+    pub fn take_unfinished(&self) -> Option<(Vec<u8>, Offload)> {
         lock(&self.incoming).frames.pop_front()
     }
 
@@ -66,15 +86,27 @@ impl Attachment for Memory {
         let mut queue = lock(&self.incoming);
         batch.fill(|room| {
             queue.check()?;
-            let frame = queue.frames.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+            let next = queue.frames.pop_front();
+            let (frame, offload) = next.ok_or(io::ErrorKind::WouldBlock)?;
             let length = frame.len().min(room.len());
             room[..length].copy_from_slice(&frame[..length]);
             queue.spare.push(frame);
-            Ok(0..length)
+            Ok(Received {
+                offload: Ok(offload),
+                ..Received::from(0..length)
+            })
         })
     }
 
     fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()> {
+        self.send_unfinished(pieces, Offload::NONE)
+    }
+
+    fn takes(&self, offload: Offload) -> bool {
+        offload.is_none() || lock(&self.outgoing).offloads
+    }
+
+    fn send_unfinished(&self, pieces: [&[u8]; 2], offload: Offload) -> io::Result<()> {
         let mut queue = lock(&self.outgoing);
         queue.check()?;
         if queue.frames.len() >= queue.capacity {
@@ -85,7 +117,7 @@ impl Attachment for Memory {
         for piece in pieces {
             octets.extend_from_slice(piece);
         }
-        queue.frames.push_back(octets);
+        queue.frames.push_back((octets, offload));
         Ok(())
     }
 

@@ -17,11 +17,19 @@ use std::os::fd::BorrowedFd;
 
 use nix::libc;
 
+use crate::wire::offload::{Offload, OffloadError, VNET_HEADER};
+
 /// Frames that are received, decided and sent together.
 pub const BATCH: usize = 64;
 
 /// Room for one frame: the largest MTU there is, a header, and two tags.
 pub const FRAME_ROOM: usize = 65_536 + 64;
+
+/// Octets of a batch: as many super-frames as stay in a CPU's cache between being received and sent.
+const ARENA: usize = 4 * FRAME_ROOM;
+
+/// Where rooms begin: no two frames share a cache line.
+const ALIGNMENT: usize = 64;
 
 /// A place where frames enter and leave. No call ever waits.
 pub trait Attachment: Debug + Send + Sync {
@@ -40,6 +48,21 @@ pub trait Attachment: Debug + Send + Sync {
     /// `WouldBlock` when there is no room for it, otherwise the attachment's own failure.
     fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()>;
 
+    /// Whether it does what is left to do to a frame; if not, the frame has to be whole.
+    fn takes(&self, offload: Offload) -> bool {
+        offload.is_none()
+    }
+
+    /// Sends one frame with something left to do, which the attachment [takes](Self::takes).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    fn send_unfinished(&self, pieces: [&[u8]; 2], offload: Offload) -> io::Result<()> {
+        debug_assert!(offload.is_none(), "it was not asked whether it takes this");
+        self.send(pieces)
+    }
+
     /// Returns what to poll for frames to receive; `None` for one that has to be asked.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 }
@@ -54,6 +77,44 @@ fn write(fd: BorrowedFd<'_>, [head, rest]: [&[u8]; 2]) -> io::Result<()> {
         nix::sys::uio::writev(fd, &[IoSlice::new(head), IoSlice::new(rest)])?;
     }
     Ok(())
+}
+
+/// Writes a frame with a virtio-net header in front.
+fn write_with_header(
+    fd: BorrowedFd<'_>,
+    [head, rest]: [&[u8]; 2],
+    offload: Offload,
+) -> io::Result<()> {
+    let header = offload.write(head.len() + rest.len());
+    let header = IoSlice::new(&header);
+    if head.is_empty() {
+        nix::sys::uio::writev(fd, &[header, IoSlice::new(rest)])?;
+    } else if rest.is_empty() {
+        nix::sys::uio::writev(fd, &[header, IoSlice::new(head)])?;
+    } else {
+        nix::sys::uio::writev(fd, &[header, IoSlice::new(head), IoSlice::new(rest)])?;
+    }
+    Ok(())
+}
+
+/// Looks at a frame that was received with a virtio-net header in front, `start..end` of its room
+/// together. Who sends to a group has many readers, so its checksum is finished here and now.
+fn received_with_header(room: &mut [u8], start: usize, end: usize) -> Received {
+    let frame = (start + VNET_HEADER).min(end)..end;
+    let Some(header) = room.get(start..).and_then(<[u8]>::first_chunk).copied() else {
+        return Received::from(frame);
+    };
+    let octets = &mut room[frame.clone()];
+    let mut offload = Offload::read(&header, octets);
+    let mut finished = false;
+    if let (Ok(offload), Some(1)) = (&mut offload, octets.first().map(|first| first & 1)) {
+        finished = offload.finish(octets);
+    }
+    Received {
+        frame,
+        offload,
+        finished,
+    }
 }
 
 /// What an error of an attachment means.
@@ -85,18 +146,44 @@ impl Failure {
     }
 }
 
-/// Up to [`BATCH`] frames in buffers that are used again and again.
+/// A frame in its room.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Where in its room it is.
+    pub frame: Range<usize>,
+    /// What is left to do to it.
+    pub offload: Result<Offload, OffloadError>,
+    /// Its checksum was finished when it was received.
+    pub finished: bool,
+}
+
+impl From<Range<usize>> for Received {
+    /// A whole frame.
+    fn from(frame: Range<usize>) -> Self {
+        Self {
+            frame,
+            offload: Ok(Offload::NONE),
+            finished: false,
+        }
+    }
+}
+
+/// Up to [`BATCH`] frames, back to back in memory that is used again and again: a batch of small frames
+/// lies in a few pages, and one of super-frames ends early.
 #[derive(Debug)]
 pub struct Batch {
-    /// Rooms of [`FRAME_ROOM`] octets. The kernel gives memory to those pages only that were used.
-    rooms: Vec<u8>,
-    frames: Vec<Range<usize>>,
+    /// The kernel gives memory to those pages only that were used.
+    arena: Vec<u8>,
+    /// Octets of the arena that have frames.
+    used: usize,
+    frames: Vec<Received>,
 }
 
 impl Default for Batch {
     fn default() -> Self {
         Self {
-            rooms: vec![0; BATCH * FRAME_ROOM],
+            arena: vec![0; ARENA],
+            used: 0,
             frames: Vec::with_capacity(BATCH),
         }
     }
@@ -105,6 +192,7 @@ impl Default for Batch {
 impl Batch {
     /// Forgets all frames.
     pub fn clear(&mut self) {
+        self.used = 0;
         self.frames.clear();
     }
 
@@ -120,10 +208,10 @@ impl Batch {
         self.frames.is_empty()
     }
 
-    /// Whether no more fit.
+    /// Whether another might not fit.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.frames.len() == BATCH
+        self.frames.len() == BATCH || self.arena.len() - self.used < FRAME_ROOM
     }
 
     /// Appends the frame that `fill` writes: it gets a room and returns where in it the frame is.
@@ -133,15 +221,17 @@ impl Batch {
     /// What `fill` returns; nothing is appended then. `StorageFull` when the batch is.
     pub fn push_with(
         &mut self,
-        fill: impl FnOnce(&mut [u8]) -> io::Result<Range<usize>>,
+        fill: impl FnOnce(&mut [u8]) -> io::Result<Received>,
     ) -> io::Result<()> {
         if self.is_full() {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let start = self.frames.len() * FRAME_ROOM;
-        let within = fill(&mut self.rooms[start..start + FRAME_ROOM])?;
-        let end = start + within.end.min(FRAME_ROOM);
-        self.frames.push((start + within.start).min(end)..end);
+        let start = self.used;
+        let mut received = fill(&mut self.arena[start..start + FRAME_ROOM])?;
+        let end = start + received.frame.end.min(FRAME_ROOM);
+        received.frame = (start + received.frame.start).min(end)..end;
+        self.frames.push(received);
+        self.used = end.next_multiple_of(ALIGNMENT).min(self.arena.len());
         Ok(())
     }
 
@@ -150,7 +240,16 @@ impl Batch {
     pub fn frame(&self, index: usize) -> &[u8] {
         self.frames
             .get(index)
-            .map_or(&[], |range| &self.rooms[range.clone()])
+            .map_or(&[], |received| &self.arena[received.frame.clone()])
+    }
+
+    /// Returns all frames in order, with what is left to do to each, and whether its checksum was
+    /// finished.
+    pub fn frames(&self) -> impl Iterator<Item = (&[u8], Result<Offload, OffloadError>, bool)> {
+        self.frames.iter().map(|received| {
+            let octets = &self.arena[received.frame.clone()];
+            (octets, received.offload, received.finished)
+        })
     }
 
     /// Receives with `one` until the batch is full (false) or it says `WouldBlock` (true).
@@ -160,7 +259,7 @@ impl Batch {
     /// The first other error of `one`.
     pub fn fill(
         &mut self,
-        mut one: impl FnMut(&mut [u8]) -> io::Result<Range<usize>>,
+        mut one: impl FnMut(&mut [u8]) -> io::Result<Received>,
     ) -> io::Result<bool> {
         while !self.is_full() {
             match self.push_with(&mut one) {
@@ -186,13 +285,13 @@ mod tests {
             .fill(|room| {
                 count += 1;
                 room[3] = count;
-                Ok(3..4)
+                Ok((3..4).into())
             })
             .unwrap();
         assert!(!dry && batch.is_full());
         assert_eq!(batch.frame(63), [64]);
         assert!(batch.frame(64).is_empty());
-        assert!(batch.push_with(|_| Ok(0..1)).is_err());
+        assert!(batch.push_with(|_| Ok((0..1).into())).is_err());
         batch.clear();
         assert!(batch.is_empty() && batch.frame(0).is_empty());
     }
@@ -200,8 +299,46 @@ mod tests {
     #[test]
     fn a_range_beyond_the_room_is_cut() {
         let mut batch = Batch::default();
-        batch.push_with(|_| Ok(0..usize::MAX / 2)).unwrap();
+        batch.push_with(|_| Ok((0..usize::MAX / 2).into())).unwrap();
         assert_eq!(batch.frame(0).len(), FRAME_ROOM);
+    }
+
+    #[test]
+    fn a_batch_of_large_frames_ends_early() {
+        let mut batch = Batch::default();
+        let dry = batch
+            .fill(|room| {
+                room.fill(7);
+                Ok((0..FRAME_ROOM).into())
+            })
+            .unwrap();
+        assert!(!dry && batch.is_full());
+        assert_eq!(batch.len(), 4);
+        assert!(batch.frames().all(|(frame, ..)| frame.len() == FRAME_ROOM));
+    }
+
+    #[test]
+    fn a_header_in_front_is_read_and_a_groups_checksum_finished() {
+        // 14 of Ethernet, 20 of IP, 8 of UDP without payload, in a room with 3 octets before.
+        let mut room = [0; 3 + VNET_HEADER + 42];
+        room[3] = 1;
+        room[3 + 6..3 + 8].copy_from_slice(&34u16.to_ne_bytes());
+        room[3 + 8..3 + 10].copy_from_slice(&6u16.to_ne_bytes());
+        let end = room.len();
+        let received = received_with_header(&mut room, 3, end);
+        assert_eq!(received.frame, 13..end);
+        assert!(!received.finished && !received.offload.unwrap().is_none());
+        room[13] = 1;
+        let received = received_with_header(&mut room, 3, end);
+        assert!(received.finished && received.offload.unwrap().is_none());
+        assert_eq!(room[end - 2..], [0xff, 0xff]);
+
+        room[3 + 6..3 + 8].copy_from_slice(&36u16.to_ne_bytes());
+        let received = received_with_header(&mut room, 3, end);
+        assert_eq!(received.offload, Err(OffloadError::Checksum));
+        // Not even a header.
+        let received = received_with_header(&mut room[..9], 3, 9);
+        assert!(received.frame.is_empty() && received.offload == Ok(Offload::NONE));
     }
 
     #[test]

@@ -42,6 +42,11 @@ pub(super) struct Args {
     #[arg(long)]
     host: bool,
 
+    /// Have TAPs compute checksums and cut segments themselves, as hardware without offloads would:
+    /// frames are whole and never longer than the MTU, and TCP is many times slower
+    #[arg(long)]
+    no_offloads: bool,
+
     /// At the end, print what passed each attachment, and what the bridges have learned
     #[arg(long)]
     summary: bool,
@@ -82,6 +87,7 @@ impl Args {
             workers: self.workers.into(),
             exit: self.exit,
             host: self.host,
+            offloads: !self.no_offloads,
             quiet_stdout: self.json,
         };
         match run(&script, &options) {

@@ -58,6 +58,15 @@ pub struct AttachmentSummary {
     /// Of the copies out, those for which there is no real device: nobody could use it (live only).
     #[serde(skip_serializing_if = "is_zero")]
     pub tx_unattached: u64,
+    /// Frames whose checksum was finished in software (live only).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub checksummed: u64,
+    /// Super-frames that were cut in software (live only).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub segmented: u64,
+    /// What they were cut into (live only).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub segments: u64,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
@@ -190,6 +199,9 @@ impl AttachmentSummary {
             tx_ring_full: counters.tx_ring_full,
             tx_refused: counters.tx_refused,
             tx_unattached: counters.tx_unattached,
+            checksummed: counters.checksummed,
+            segmented: counters.segmented,
+            segments: counters.segments,
         }
     }
 
@@ -207,6 +219,18 @@ impl AttachmentSummary {
         ];
         for (count, why) in reasons.into_iter().filter(|(count, _)| *count > 0) {
             writeln!(f, "not delivered: {count} to {}: {why}", self.name)?;
+        }
+        if self.segmented > 0 {
+            let (whole, parts) = (self.segmented, self.segments);
+            let name = &self.name;
+            writeln!(
+                f,
+                "cut in software: {whole} super-frames to {name}, into {parts} frames"
+            )?;
+        }
+        if self.checksummed > 0 {
+            let (count, name) = (self.checksummed, &self.name);
+            writeln!(f, "checksums finished in software: {count} at {name}")?;
         }
         if self.traps_lost > 0 {
             let (count, name) = (self.traps_lost, &self.name);

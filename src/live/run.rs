@@ -48,6 +48,9 @@ pub struct Options {
     pub exit: bool,
     /// Work in the namespace we are in, with named namespaces and existing NICs.
     pub host: bool,
+    /// TAPs hand over super-frames and checksums that are not computed yet, and have a queue for each
+    /// worker.
+    pub offloads: bool,
     /// Standard output is wanted for something else: what the script prints there goes to standard error.
     pub quiet_stdout: bool,
 }
@@ -132,7 +135,8 @@ impl Live {
         let outside = script.outside();
         let run = RunId::own();
         let mut control = Control::new(&outside);
-        let mut sandbox = Sandbox::new(options.host, run)?;
+        let queues = options.offloads.then_some(options.workers.max(1));
+        let mut sandbox = Sandbox::new(options.host, run, queues)?;
         if options.host {
             adopt(&mut control, &mut sandbox, &outside)?;
         }
@@ -445,10 +449,10 @@ impl Live {
     fn publish(&self) {
         let mut links = Vec::new();
         links.resize_with(self.plan.attachments.len(), || None);
-        for (nth, (id, attachment, generation)) in self.sandbox.attachments().enumerate() {
+        for (nth, (id, queues, generation)) in self.sandbox.attachments().enumerate() {
             if let Some(link) = links.get_mut(id.index()) {
                 *link = Some(Link {
-                    attachment: Arc::clone(attachment),
+                    queues: Arc::clone(queues),
                     worker: nth % self.workers.len(),
                     generation,
                 });

@@ -55,6 +55,8 @@ pub fn enter() -> Result<bool, Error> {
 pub struct Sandbox {
     /// Works in the namespace it was started in; names of namespaces are real.
     host: bool,
+    /// How many queues a TAP has; `None` for TAPs without offloads.
+    queues: Option<usize>,
     spaces: BTreeMap<NamespaceId, Space>,
     devices: BTreeMap<AttachmentId, Live>,
     /// Vanished: not made again as long as their netdev lives.
@@ -78,17 +80,18 @@ struct Live {
     /// How it was last set up.
     is: Device,
     ifindex: u32,
-    attachment: Arc<dyn Attachment>,
+    queues: Arc<[Arc<dyn Attachment>]>,
     generation: u64,
 }
 
 impl Sandbox {
-    /// Takes the calling thread's namespace for the script's own.
+    /// Takes the calling thread's namespace for the script's own. TAPs will have this many queues, or
+    /// one and no offloads.
     ///
     /// # Errors
     ///
     /// When `/proc` is missing, or this namespace is not ours to work in.
-    pub fn new(host: bool, run: RunId) -> Result<Self, Error> {
+    pub fn new(host: bool, run: RunId, queues: Option<usize>) -> Result<Self, Error> {
         let own = namespace::current_net()
             .and_then(|net| Space::open(None, net))
             .map_err(|error| match error.kind() {
@@ -97,6 +100,7 @@ impl Sandbox {
             })?;
         Ok(Self {
             host,
+            queues,
             spaces: BTreeMap::from([(NamespaceId::OWN, own)]),
             devices: BTreeMap::new(),
             gone: HashSet::new(),
@@ -118,11 +122,13 @@ impl Sandbox {
             .filter_map(|space| Some((space.name.as_deref()?, space.net.as_fd())))
     }
 
-    /// Returns every device's attachment, by id, with its generation.
-    pub fn attachments(&self) -> impl Iterator<Item = (AttachmentId, &Arc<dyn Attachment>, u64)> {
+    /// Returns the queues of every device, by attachment, with its generation.
+    pub fn attachments(
+        &self,
+    ) -> impl Iterator<Item = (AttachmentId, &Arc<[Arc<dyn Attachment>]>, u64)> {
         self.devices
             .iter()
-            .map(|(id, live)| (*id, &live.attachment, live.generation))
+            .map(|(id, live)| (*id, &live.queues, live.generation))
     }
 
     /// Reads address and MTU of an existing NIC that the script uses without making it.
@@ -279,7 +285,7 @@ impl Sandbox {
     /// Makes a device. `None` if it vanished again at once.
     fn make(&mut self, device: Device) -> Result<Option<Live>, Error> {
         check_name(&device.name)?;
-        let host = self.host;
+        let (host, queues) = (self.host, self.queues);
         let space = self.space(device.ns)?;
         let existing = space
             .netlink
@@ -297,7 +303,7 @@ impl Sandbox {
             return Ok(Some(Live {
                 is: device,
                 ifindex: link.index,
-                attachment: Arc::new(packet),
+                queues: Arc::new([Arc::new(packet)]),
                 generation,
             }));
         }
@@ -313,8 +319,15 @@ impl Sandbox {
                 },
             });
         }
-        let tap = namespace::within(space.net.as_fd(), || Tap::new(&device.name))
+        let make = || match queues {
+            Some(queues) => Tap::new(&device.name, queues),
+            None => Tap::plain(&device.name).map(|tap| vec![tap]),
+        };
+        let taps = namespace::within(space.net.as_fd(), make)
             .map_err(|error| tap_error(&device.name, error))?;
+        let queues = taps
+            .into_iter()
+            .map(|tap| Arc::new(tap) as Arc<dyn Attachment>);
         let doing = || Error::doing(format!("set up the device {}", device.name));
         let Some(link) = space.netlink.find(&device.name).map_err(doing())? else {
             return Ok(None);
@@ -337,7 +350,7 @@ impl Sandbox {
         let live = Live {
             is: fresh,
             ifindex: link.index,
-            attachment: Arc::new(tap),
+            queues: queues.collect(),
             generation,
         };
         self.change(live, device)

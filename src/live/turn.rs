@@ -2,13 +2,24 @@
 //!
 //! Nothing here waits, locks, or, once the queues have grown, allocates; only a frame for control is
 //! copied. Full queues and far ends that are down lose the copy and count it.
+//!
+//! A frame may have something left to do ([`Offload`]), which goes with it past the core, to an
+//! attachment that takes it; for one that does not, it is done here, in software, and counted.
 
 use std::io;
 
 use super::wiring::Wiring;
 use crate::attach::{Attachment, BATCH, Batch, Failure};
-use crate::switch::{AttachmentId, Counters, Egress, NetdevId, Originate, Trap, forward};
+use crate::switch::{
+    AttachmentCounters, AttachmentId, Copy, Counters, DropReason, Edit, Egress, NetdevId,
+    Originate, Trap, Verdict, forward_super_frames,
+};
 use crate::time::Instant;
+use crate::wire::offload::{Offload, Software};
+
+/// Octets by which tags can make a frame longer: netdevs stand on each other eight deep, and a bridge
+/// may add one more. What adds more has put a packet around it (Ethernet, IP and UDP, 42 at least).
+const TAGS_MAX: isize = 9 * 4;
 
 /// The buffers and counters of one worker.
 #[derive(Debug, Default)]
@@ -17,7 +28,16 @@ pub struct Turn {
     pub counters: Counters,
     batch: Batch,
     egress: Egress,
+    outlet: Outlet,
     traps: Vec<Waiting>,
+}
+
+/// Where copies leave.
+#[derive(Debug, Default)]
+struct Outlet {
+    /// The worker, which sends by its own queues.
+    worker: usize,
+    software: Software,
     gone: Vec<(AttachmentId, u64)>,
 }
 
@@ -42,6 +62,14 @@ pub enum Ingress {
 }
 
 impl Turn {
+    /// Makes the buffers of the worker with a number.
+    #[must_use]
+    pub fn new(worker: usize) -> Self {
+        let mut turn = Self::default();
+        turn.outlet.worker = worker;
+        turn
+    }
+
     /// Receives up to [`BATCH`] frames from an attachment and forwards them.
     pub fn run(
         &mut self,
@@ -62,26 +90,31 @@ impl Turn {
         if self.batch.is_empty() || id.index() >= wiring.plan.attachments.len() {
             return ingress;
         }
+        self.counters.fit(&wiring.plan);
         let mut frames: [&[u8]; BATCH] = [&[]; BATCH];
-        let count = self.batch.len();
-        for (index, frame) in frames[..count].iter_mut().enumerate() {
-            *frame = self.batch.frame(index);
-        }
+        let mut offloads = [Offload::NONE; BATCH];
+        let mut super_frames = [false; BATCH];
+        let count = admit(
+            &self.batch,
+            &mut self.counters.attachments[id.index()],
+            (&mut frames, &mut offloads, &mut super_frames),
+        );
         let frames = &frames[..count];
-        forward(
+        forward_super_frames(
             &wiring.plan,
             now,
             id,
             frames,
+            &super_frames[..count],
             &mut self.counters,
             &mut self.egress,
         );
-        send(
+        self.outlet.send(
             wiring,
             frames,
+            &offloads[..count],
             &self.egress,
             &mut self.counters,
-            &mut self.gone,
         );
         for trap in self.egress.traps() {
             let pieces = self.egress.pieces(trap.edit, frames[trap.frame as usize]);
@@ -115,12 +148,12 @@ impl Turn {
             &mut self.counters,
             &mut self.egress,
         );
-        send(
+        self.outlet.send(
             wiring,
             &[octets],
+            &[Offload::NONE],
             &self.egress,
             &mut self.counters,
-            &mut self.gone,
         );
         for trap in self.egress.traps() {
             let pieces = self.egress.pieces(trap.edit, octets);
@@ -151,7 +184,7 @@ impl Turn {
 
     /// Takes the attachments that turns have found gone when they sent to them.
     pub fn take_gone(&mut self) -> impl Iterator<Item = (AttachmentId, u64)> + '_ {
-        self.gone.drain(..)
+        self.outlet.gone.drain(..)
     }
 }
 
@@ -164,36 +197,148 @@ fn receive(from: &dyn Attachment, batch: &mut Batch) -> io::Result<bool> {
         })
 }
 
-/// Sends the copies of a batch.
-fn send(
-    wiring: &Wiring,
-    frames: &[&[u8]],
-    egress: &Egress,
-    counters: &mut Counters,
-    gone: &mut Vec<(AttachmentId, u64)>,
-) {
-    for (id, copies) in egress.queues() {
-        let counters = &mut counters.attachments[id.index()];
-        let Some(link) = wiring.link(id) else {
-            counters.tx_unattached += copies.len() as u64;
-            continue;
-        };
-        for copy in copies {
-            let pieces = egress.pieces(copy.edit, frames[copy.frame as usize]);
-            let Err(error) = link.attachment.send(pieces) else {
+/// Places for the frames of a batch, for what is left to do to each, and for whether it is a
+/// super-frame.
+type Admitted<'a, 'b> = (
+    &'a mut [&'b [u8]; BATCH],
+    &'a mut [Offload; BATCH],
+    &'a mut [bool; BATCH],
+);
+
+/// Lays the frames of a batch out for the core, and drops those whose header does not fit. Returns how
+/// many there are.
+fn admit<'b>(
+    batch: &'b Batch,
+    counters: &mut AttachmentCounters,
+    (frames, offloads, super_frames): Admitted<'_, 'b>,
+) -> usize {
+    let mut count = 0;
+    for (octets, offload, finished) in batch.frames() {
+        counters.checksummed += u64::from(finished);
+        match offload {
+            Ok(offload) => {
+                frames[count] = octets;
+                offloads[count] = offload;
+                super_frames[count] = offload.is_super_frame();
+                count += 1;
+            }
+            Err(error) => {
+                counters.frames_in += 1;
+                counters.octets_in += octets.len() as u64;
+                counters.count(Verdict::Dropped(DropReason::from(error)));
+            }
+        }
+    }
+    count
+}
+
+impl Outlet {
+    /// Sends the copies of a batch.
+    fn send(
+        &mut self,
+        wiring: &Wiring,
+        frames: &[&[u8]],
+        offloads: &[Offload],
+        egress: &Egress,
+        counters: &mut Counters,
+    ) {
+        for (id, copies) in egress.queues() {
+            let counters = &mut counters.attachments[id.index()];
+            let Some(link) = wiring.link(id) else {
+                counters.tx_unattached += copies.len() as u64;
                 continue;
             };
-            match Failure::of(&error) {
-                Failure::Full => counters.tx_ring_full += 1,
-                Failure::Refused => counters.tx_refused += 1,
-                Failure::Gone => {
-                    counters.tx_refused += 1;
-                    if !gone.contains(&(id, link.generation)) {
-                        gone.push((id, link.generation));
+            let to = link.sends(self.worker);
+            for copy in copies {
+                let index = copy.frame as usize;
+                let pieces = egress.pieces(copy.edit, frames[index]);
+                let result = match offloads[index].is_none() {
+                    true => to.send(pieces),
+                    false => {
+                        let offload = left_to_do(copy, offloads[index], pieces, frames[index]);
+                        self.send_unfinished(to, pieces, offload, counters)
+                    }
+                };
+                if let Err(error) = result {
+                    refused(&error, counters);
+                    if Failure::of(&error) == Failure::Gone
+                        && !self.gone.contains(&(id, link.generation))
+                    {
+                        self.gone.push((id, link.generation));
                     }
                 }
             }
         }
+    }
+
+    /// Sends a copy with something left to do: as it is to an attachment that takes it, otherwise done.
+    #[inline(never)]
+    fn send_unfinished(
+        &mut self,
+        to: &dyn Attachment,
+        pieces: [&[u8]; 2],
+        offload: Option<LeftToDo>,
+        counters: &mut AttachmentCounters,
+    ) -> io::Result<()> {
+        let Some(LeftToDo { offload, around }) = offload else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        // A virtio-net header cannot speak of packets in packets.
+        let cut = around && offload.is_super_frame();
+        if !cut && to.takes(offload) {
+            return to.send_unfinished(pieces, offload);
+        }
+        let mut result = Ok(());
+        let mut sent = 0;
+        let done = self.software.finish(pieces, offload, |pieces| {
+            sent += 1;
+            if let Err(error) = to.send(pieces)
+                && let Err(before) = std::mem::replace(&mut result, Err(error))
+            {
+                refused(&before, counters);
+            }
+        });
+        if offload.is_super_frame() {
+            counters.segmented += 1;
+            counters.segments += sent;
+        } else {
+            counters.checksummed += 1;
+        }
+        done.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+            .and(result)
+    }
+}
+
+/// What is left to do to a copy.
+struct LeftToDo {
+    offload: Offload,
+    /// Another packet was put around the frame.
+    around: bool,
+}
+
+/// Says what is left to do to a copy, whose front may not be the frame's. `None` when that cannot be said.
+fn left_to_do(copy: &Copy, offload: Offload, pieces: [&[u8]; 2], frame: &[u8]) -> Option<LeftToDo> {
+    if pieces[1].is_empty() && copy.edit != Edit::NONE {
+        // All head: an answer of the path's own, of which nothing came in.
+        return Some(LeftToDo {
+            offload: Offload::NONE,
+            around: false,
+        });
+    }
+    let [head, rest, before] =
+        [pieces[0], pieces[1], frame].map(|octets| isize::try_from(octets.len()).unwrap_or(0));
+    let by = head + rest - before;
+    offload.shifted(by).map(|offload| LeftToDo {
+        offload,
+        around: by > TAGS_MAX,
+    })
+}
+
+/// Counts a copy, or a segment of one, that did not leave.
+fn refused(error: &io::Error, counters: &mut AttachmentCounters) {
+    match Failure::of(error) {
+        Failure::Full => counters.tx_ring_full += 1,
+        Failure::Refused | Failure::Gone => counters.tx_refused += 1,
     }
 }
 

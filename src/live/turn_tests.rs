@@ -52,6 +52,11 @@ fn port(n: u16) -> PortNo {
 
 impl Bench {
     fn new(capacity: usize) -> Self {
+        Self::of((0..3).map(|_| Memory::pair(capacity)))
+    }
+
+    /// Three ports with these ends, near and far.
+    fn of(ends: impl Iterator<Item = (Memory, Memory)>) -> Self {
         let ports: PortSet = (1..=3).map(port).collect();
         let flood = FloodSets {
             unicast: ports,
@@ -115,10 +120,10 @@ impl Bench {
             flood,
             host_flood: flood,
         });
-        let (near, far): (Vec<_>, Vec<_>) = (0..3).map(|_| Memory::pair(capacity)).unzip();
+        let (near, far): (Vec<_>, Vec<_>) = ends.unzip();
         let links = near.into_iter().zip(1u64..).map(|(end, generation)| {
             Some(Link {
-                attachment: Arc::new(end),
+                queues: Arc::new([Arc::new(end)]),
                 worker: 0,
                 generation,
             })
@@ -138,7 +143,7 @@ impl Bench {
     fn turn(&mut self, n: u32) -> Ingress {
         let id = AttachmentId(n);
         let link = self.wiring.link(id).unwrap();
-        self.turn.run(&self.wiring, NOW, id, &*link.attachment)
+        self.turn.run(&self.wiring, NOW, id, link.sends(0))
     }
 
     fn far(&self, n: usize) -> &Memory {
@@ -294,4 +299,213 @@ fn a_turn_allocates_nothing_once_warm() {
     let allocated = allocation_counter::measure(|| round(&mut bench));
     assert_eq!(allocated.count_total, 0);
     assert_eq!(bench.turn.counters.attachments[3].frames_out, 3 * 64);
+}
+
+/// TCP of some octets from station 1 to another, its checksum left to do, in segments of 1000.
+fn tcp(destination: MacAddr, payload: usize) -> (Vec<u8>, Offload) {
+    let mut octets = frame(destination, station(1))[..12].to_vec();
+    octets.extend([8, 0, 0x45, 0]);
+    let length = u16::try_from(40 + payload).unwrap();
+    octets.extend(length.to_be_bytes());
+    octets.extend([0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    let header = sum(&octets[14..]);
+    octets[24..26].copy_from_slice(&(!header).to_be_bytes());
+    octets.extend([0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x18, 1, 0]);
+    let transport = u16::try_from(20 + payload).unwrap();
+    let pseudo = [
+        &[10, 0, 0, 1, 10, 0, 0, 2, 0, 6][..],
+        &transport.to_be_bytes(),
+    ]
+    .concat();
+    octets.extend(sum(&pseudo).to_be_bytes());
+    octets.extend([0, 0]);
+    octets.extend((0..payload).map(|n| u8::try_from(n % 199).unwrap()));
+    let mut header = [0; 10];
+    header[0] = 1;
+    header[1] = if payload > 1000 { 1 } else { 0 };
+    header[4..6].copy_from_slice(&1000u16.to_ne_bytes());
+    header[6..8].copy_from_slice(&34u16.to_ne_bytes());
+    header[8..10].copy_from_slice(&16u16.to_ne_bytes());
+    let offload = Offload::read(&header, &octets).unwrap();
+    (octets, offload)
+}
+
+fn sum(octets: &[u8]) -> u16 {
+    octets.chunks(2).fold(0, |total: u16, word| {
+        let word = u16::from_be_bytes([word[0], word.get(1).copied().unwrap_or(0)]);
+        let (sum, carry) = total.overflowing_add(word);
+        sum + u16::from(carry)
+    })
+}
+
+/// Fails unless the checksums of an IPv4 frame are right; returns how much TCP carries.
+fn whole(frame: &[u8]) -> usize {
+    let ip = 12 + 4 * usize::from(frame[12] == 0x81) + 2;
+    assert_eq!(sum(&frame[ip..ip + 20]), 0xffff, "IP");
+    let length = u16::try_from(frame.len() - ip - 20).unwrap();
+    let pseudo = [&frame[ip + 12..ip + 20], &[0, 6], &length.to_be_bytes()].concat();
+    let segment = &frame[ip + 20..];
+    assert_eq!(sum(&[&pseudo, segment].concat()), 0xffff, "TCP");
+    segment.len() - 20
+}
+
+/// Ports 1 and 2 take what is left to do, port 3 takes whole frames.
+fn mixed() -> Bench {
+    Bench::of((1..=3).map(|port| match port {
+        3 => Memory::pair(64),
+        _ => Memory::pair_with_offloads(64),
+    }))
+}
+
+#[test]
+fn what_is_left_to_do_goes_where_it_is_taken_and_is_done_for_others() {
+    let mut bench = mixed();
+    let (octets, offload) = tcp(station(9), 30_000);
+    bench
+        .far(1)
+        .send_unfinished([&octets, &[]], offload)
+        .unwrap();
+    assert_eq!(bench.turn(1), Ingress::Dry);
+    assert_eq!(bench.far(2).take_unfinished(), Some((octets, offload)));
+    let mut total = 0;
+    while let Some((frame, offload)) = bench.far(3).take_unfinished() {
+        assert!(offload.is_none() && frame.len() <= 1054);
+        total += whole(&frame);
+    }
+    assert_eq!(total, 30_000);
+    let counters = &bench.turn.counters.attachments;
+    assert_eq!((counters[3].segmented, counters[3].segments), (1, 30));
+    assert_eq!(counters[2].segmented, 0);
+    // To the core it is one frame, and no MTU stops it.
+    assert_eq!((counters[1].frames_in, counters[3].frames_out), (1, 1));
+}
+
+#[test]
+fn a_checksum_is_finished_for_who_does_not() {
+    let mut bench = mixed();
+    let (octets, offload) = tcp(station(9), 101);
+    bench
+        .far(1)
+        .send_unfinished([&octets, &[]], offload)
+        .unwrap();
+    bench.turn(1);
+    assert_eq!(bench.far(2).take_unfinished(), Some((octets, offload)));
+    assert_eq!(whole(&bench.far(3).take().unwrap()), 101);
+    assert_eq!(bench.turn.counters.attachments[3].checksummed, 1);
+}
+
+#[test]
+fn a_tag_that_is_pushed_moves_what_is_left_to_do() {
+    let mut bench = mixed();
+    let mut plan = Plan::clone(&bench.wiring.plan);
+    // The netdevs of ports 2 and 3 become VLAN devices on what they were: frames leave with a tag.
+    let device = crate::switch::PlanVlanDevice {
+        lower: NetdevId(0),
+        tag_type: crate::wire::TagType::Dot1Q,
+        vid: 7,
+        carrier: true,
+        reorder_hdr: true,
+        lower_takes_tags: true,
+        ingress_qos: [0; 8],
+        egress_qos: Vec::new(),
+    };
+    for port in [2, 3] {
+        let below = plan.netdevs[port].clone();
+        let lower = NetdevId(u32::try_from(plan.netdevs.len()).unwrap());
+        plan.netdevs.push(below);
+        let index = u32::try_from(plan.vlan_devices.len()).unwrap();
+        plan.vlan_devices.push(crate::switch::PlanVlanDevice {
+            lower,
+            ..device.clone()
+        });
+        plan.netdevs[port].transmit = Transmit::Vlan(index);
+    }
+    bench.wiring.plan = Arc::new(plan);
+    let (octets, offload) = tcp(station(9), 5000);
+    bench
+        .far(1)
+        .send_unfinished([&octets, &[]], offload)
+        .unwrap();
+    bench.turn(1);
+    let (tagged, moved) = bench.far(2).take_unfinished().unwrap();
+    assert_eq!(tagged[12..16], [0x81, 0, 0, 7]);
+    assert_eq!(Some(moved), offload.shifted(4));
+    assert_eq!(
+        Offload::read(&moved.write(tagged.len()), &tagged),
+        Ok(moved)
+    );
+    let mut total = 0;
+    while let Some(frame) = bench.far(3).take() {
+        assert_eq!(frame[12..16], [0x81, 0, 0, 7]);
+        total += whole(&frame);
+    }
+    assert_eq!(total, 5000);
+}
+
+#[test]
+fn a_header_that_does_not_fit_is_a_counted_drop() {
+    use crate::attach::Received;
+    use crate::wire::offload::OffloadError;
+
+    /// Receives one good frame and one of every bad kind.
+    #[derive(Debug)]
+    struct Hostile;
+    impl Attachment for Hostile {
+        fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
+            let errors = [
+                OffloadError::Checksum,
+                OffloadError::Segments,
+                OffloadError::Headers,
+            ];
+            let results = errors.into_iter().map(Err).chain([Ok(Offload::NONE)]);
+            for offload in results {
+                batch.push_with(|room| {
+                    room[..60].copy_from_slice(&frame(station(2), station(1)));
+                    Ok(Received {
+                        offload,
+                        ..Received::from(0..60)
+                    })
+                })?;
+            }
+            Ok(true)
+        }
+        fn send(&self, _: [&[u8]; 2]) -> io::Result<()> {
+            Ok(())
+        }
+        fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+            None
+        }
+    }
+    let mut bench = Bench::new(8);
+    let ended = bench
+        .turn
+        .run(&bench.wiring, NOW, AttachmentId(1), &Hostile);
+    assert_eq!(ended, Ingress::Dry);
+    let counters = &bench.turn.counters.attachments[1];
+    for reason in [
+        DropReason::OffloadChecksum,
+        DropReason::OffloadSegments,
+        DropReason::OffloadHeaders,
+    ] {
+        assert_eq!(counters.dropped[reason as usize], 1, "{reason}");
+    }
+    assert_eq!((counters.frames_in, counters.forwarded), (4, 1));
+    assert!(counters.add_up());
+    assert!(bench.far(2).take().is_some() && bench.far(2).take().is_none());
+}
+
+#[test]
+fn a_worker_sends_by_its_own_queue() {
+    let mut bench = Bench::new(8);
+    let (near, far) = Memory::pair(8);
+    let link = bench.wiring.links[2].as_mut().unwrap();
+    link.queues = [Arc::clone(&link.queues[0]), Arc::new(near)].into();
+    bench.turn = Turn::new(1);
+    let octets = frame(MacAddr::BROADCAST, station(1));
+    bench.far(1).send([&octets, &[]]).unwrap();
+    bench.turn(1);
+    assert!(bench.far(2).take().is_none());
+    assert_eq!(far.take(), Some(octets.clone()));
+    // The others have one queue, whoever sends.
+    assert_eq!(bench.far(3).take(), Some(octets));
 }

@@ -21,12 +21,30 @@ pub struct Wiring {
 /// One attachment that is really there.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Where frames come from and go to. Any worker may send to it.
-    pub attachment: Arc<dyn Attachment>,
-    /// The one worker that receives from it.
+    /// Where frames come from and go to: one queue, or one for each worker.
+    pub queues: Arc<[Arc<dyn Attachment>]>,
+    /// The one worker that receives from an only queue.
     pub worker: usize,
     /// Tells it from another that was there before under the same id.
     pub generation: u64,
+}
+
+impl Link {
+    /// Returns the queue that a worker sends to: its own, or the only one.
+    #[inline]
+    #[must_use]
+    pub fn sends(&self, worker: usize) -> &dyn Attachment {
+        &*self.queues[worker % self.queues.len()]
+    }
+
+    /// Returns the queue that a worker receives from, if it does.
+    #[must_use]
+    pub fn receives(&self, worker: usize) -> Option<&Arc<dyn Attachment>> {
+        match &*self.queues {
+            [only] => (worker == self.worker).then_some(only),
+            queues => queues.get(worker),
+        }
+    }
 }
 
 impl Wiring {

@@ -74,7 +74,7 @@ impl Handle {
             own: Vec::new(),
             ready: Vec::new(),
             followed: Arc::default(),
-            turn: Turn::default(),
+            turn: Turn::new(index),
             shared,
         };
         let thread = thread::Builder::new()
@@ -237,10 +237,10 @@ impl Worker {
             .resize_with(self.own.len().max(wiring.links.len()), || None);
         for (id, link) in wiring.all() {
             let slot = &mut self.own[id.index()];
-            if link.worker != self.index || slot.is_some() {
+            let (None, Some(attachment)) = (&slot, link.receives(self.index)) else {
                 continue;
-            }
-            if let Some(fd) = raw(&*link.attachment) {
+            };
+            if let Some(fd) = raw(&**attachment) {
                 let token = Token(id.index());
                 if let Err(error) = registry.register(&mut SourceFd(&fd), token, Interest::READABLE)
                 {
@@ -250,7 +250,7 @@ impl Worker {
             }
             *slot = Some(Own {
                 generation: link.generation,
-                attachment: Arc::clone(&link.attachment),
+                attachment: Arc::clone(attachment),
                 ready: true,
             });
             // What came before the registration is not announced.

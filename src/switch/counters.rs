@@ -66,6 +66,14 @@ pub struct AttachmentCounters {
     pub tx_refused: u64,
     /// Copies for an attachment that nothing real is behind: the stack of a bridge port (live only).
     pub tx_unattached: u64,
+    /// Frames whose checksum was finished in software: to a group when they came in here, others when
+    /// they left by an attachment that does not do it (live only).
+    pub checksummed: u64,
+    /// Super-frames that were cut in software, because they left by an attachment that takes none (live
+    /// only).
+    pub segmented: u64,
+    /// What they were cut into (live only).
+    pub segments: u64,
 }
 
 impl Default for AttachmentCounters {
@@ -83,6 +91,9 @@ impl Default for AttachmentCounters {
             tx_ring_full: 0,
             tx_refused: 0,
             tx_unattached: 0,
+            checksummed: 0,
+            segmented: 0,
+            segments: 0,
         }
     }
 }
@@ -193,6 +204,9 @@ impl AddAssign<&Self> for AttachmentCounters {
         self.tx_ring_full += other.tx_ring_full;
         self.tx_refused += other.tx_refused;
         self.tx_unattached += other.tx_unattached;
+        self.checksummed += other.checksummed;
+        self.segmented += other.segmented;
+        self.segments += other.segments;
         for reason in 0..DropReason::COUNT {
             self.dropped[reason] += other.dropped[reason];
             self.copies_lost[reason] += other.copies_lost[reason];

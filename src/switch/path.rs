@@ -31,6 +31,20 @@ pub fn forward<'a>(
     counters: &'a mut Counters,
     egress: &'a mut Egress,
 ) {
+    forward_super_frames(plan, now, ingress, frames, &[], counters, egress);
+}
+
+/// [`forward`] with super-frames among the frames, which stand for several and which no MTU stops
+/// (`is_skb_forwardable`). `super_frames` says which they are, by frame; none beyond its end.
+pub fn forward_super_frames<'a>(
+    plan: &'a Plan,
+    now: Instant,
+    ingress: AttachmentId,
+    frames: &[&'a [u8]],
+    super_frames: &[bool],
+    counters: &'a mut Counters,
+    egress: &'a mut Egress,
+) {
     let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
     if frames.len() > 1 {
         walk.prefetch(ingress, frames);
@@ -39,6 +53,7 @@ pub fn forward<'a>(
     let mut verdicts = std::mem::take(&mut walk.egress.verdicts);
     verdicts.extend((0u32..).zip(frames).map(|(index, octets)| {
         total += octets.len() as u64;
+        walk.super_frame = super_frames.get(index as usize) == Some(&true);
         walk.run(ingress, index, octets)
     }));
     walk.egress.verdicts = verdicts;
@@ -166,6 +181,8 @@ pub(super) struct Walk<'a> {
     frame: u32,
     /// The frame as it came in.
     octets: &'a [u8],
+    /// It stands for several, which fit where it does not.
+    super_frame: bool,
     pub(super) header: Header,
     /// The priority of the frame (`skb->priority`): only VLAN devices give it one.
     pub(super) priority: u32,
@@ -198,6 +215,7 @@ impl<'a> Walk<'a> {
             ingress,
             frame: 0,
             octets: &[],
+            super_frame: false,
             header: Header::NONE,
             priority: 0,
             mistaken: None,
@@ -297,7 +315,7 @@ impl<'a> Walk<'a> {
                 } else {
                     0
                 };
-                if octets.len() > netdev.mtu as usize + ETHERNET_HEADER + tag {
+                if octets.len() > netdev.mtu as usize + ETHERNET_HEADER + tag && !self.super_frame {
                     return self.refuse(DropReason::SenderOversize);
                 }
                 if is_tag_type(header.ether_type) && matches!(netdev.transmit, Transmit::Vlan(_)) {
@@ -444,7 +462,7 @@ impl<'a> Walk<'a> {
     /// Whether a frame is longer than a netdev takes from another (`is_skb_forwardable`).
     #[inline(always)]
     pub(super) fn too_long_for(&self, netdev: &PlanNetdev, transit: Transit) -> bool {
-        self.len(&transit) > netdev.longest()
+        self.len(&transit) > netdev.longest() && !self.super_frame
     }
 
     /// A frame of an upper leaves by its lower, after what the upper itself does with it

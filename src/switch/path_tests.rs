@@ -754,6 +754,32 @@ fn one_small_port_loses_only_its_own_copy() {
 }
 
 #[test]
+fn no_mtu_stops_a_super_frame() {
+    let mut b = Bench::new(3);
+    b.plan.netdevs[2].mtu = 1000;
+    let long = frame(station(9), station(1), 9000);
+    for (frames, copies) in [([false, true], 2), ([true, false], 2), ([true, true], 4)] {
+        for ingress in [wire(1), HOST] {
+            super::forward_super_frames(
+                &b.plan,
+                b.now,
+                ingress,
+                &[&long, &long],
+                &frames,
+                &mut b.counters,
+                &mut b.egress,
+            );
+            let sent: usize = b.egress.queues().map(|(_, copies)| copies.len()).sum();
+            let ports = if ingress == HOST { 3 } else { 2 };
+            assert_eq!(sent, copies * ports / 2, "{frames:?} at {ingress:?}");
+        }
+    }
+    // It says nothing of the frames of another batch.
+    let (verdict, _) = b.send(wire(1), &long);
+    assert_eq!(verdict, Verdict::Dropped(DropReason::EgressOversize));
+}
+
+#[test]
 fn down_is_down() {
     let mut b = Bench::new(2);
     b.plan.netdevs[1].up = false;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::wire::offload::OffloadError;
+
 /// The outcome of one frame. A frame has exactly one: it is *forwarded* when at least one copy left
 /// by an attachment, else *trapped* when control took it, else *dropped*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +59,12 @@ macro_rules! drop_reasons {
 }
 
 drop_reasons! {
+    /// The checksum that a virtio-net header leaves to do lies outside the frame (live only).
+    OffloadChecksum = "offload_checksum", "the virtio-net header puts the checksum outside the frame";
+    /// A virtio-net header asks for segments that nobody could make (live only).
+    OffloadSegments = "offload_segments", "the virtio-net header asks for segments of an unknown kind, of no size or too many, or without a checksum";
+    /// A super-frame's headers are not what its virtio-net header says (live only).
+    OffloadHeaders = "offload_headers", "the headers of the super-frame are not those that its virtio-net header tells of";
     /// Shorter than an Ethernet header.
     Runt = "runt", "the frame is shorter than its 14-octet header";
     /// A tag is announced but cut off (`skb_vlan_untag`).
@@ -168,6 +176,16 @@ drop_reasons! {
 impl DropReason {
     /// How many reasons there are; `reason as usize` is below it.
     pub const COUNT: usize = Self::ALL.len();
+}
+
+impl From<OffloadError> for DropReason {
+    fn from(error: OffloadError) -> Self {
+        match error {
+            OffloadError::Checksum => Self::OffloadChecksum,
+            OffloadError::Segments => Self::OffloadSegments,
+            OffloadError::Headers => Self::OffloadHeaders,
+        }
+    }
 }
 
 impl fmt::Display for DropReason {

@@ -1,8 +1,9 @@
 //! System calls: every `unsafe` of the live edge and every wrapper that the crates lack.
 //!
 //! [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs, [`packet`] opens
-//! `AF_PACKET` sockets, [`process`] starts programs in a namespace and waits for signals. Functions
-//! return `io::Error` as the kernel gave it; what the user can do about it is said further up.
+//! `AF_PACKET` sockets, [`tun`] TAP devices with offloads, [`process`] starts programs in a namespace
+//! and waits for signals. Functions return `io::Error` as the kernel gave it; what the user can do
+//! about it is said further up.
 
 #![allow(unsafe_code)]
 
@@ -10,6 +11,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod packet;
 pub mod process;
+pub mod tun;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 

@@ -13,7 +13,8 @@ const ALL_PROTOCOLS: u16 = small(libc::ETH_P_ALL).to_be();
 pub type Tag = (u16, u16);
 
 /// Opens a non-blocking raw socket on a NIC of the calling thread's network namespace: promiscuous,
-/// receiving every frame that arrives there but none that is sent there.
+/// receiving every frame that arrives there but none that is sent there. Every frame, either way, has
+/// a virtio-net header of 10 octets in front, which speaks of the frame without the tag.
 ///
 /// # Errors
 ///
@@ -34,6 +35,7 @@ pub fn open(ifindex: u32) -> io::Result<OwnedFd> {
 
     set_option(&socket, libc::PACKET_IGNORE_OUTGOING, &1i32)?;
     set_option(&socket, libc::PACKET_AUXDATA, &1i32)?;
+    set_option(&socket, libc::PACKET_VNET_HDR, &1i32)?;
     let membership = libc::packet_mreq {
         mr_ifindex: index,
         mr_type: small(libc::PACKET_MR_PROMISC),
@@ -58,7 +60,7 @@ pub fn open(ifindex: u32) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Receives one frame, and the tag that the kernel took off it.
+/// Receives one frame behind its virtio-net header, and the tag that the kernel took off it.
 ///
 /// # Errors
 ///

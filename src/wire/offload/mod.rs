@@ -11,7 +11,7 @@
 mod layout;
 mod software;
 
-pub use software::Software;
+pub use software::{Software, Unsegmentable};
 
 use layout::Layout;
 
@@ -129,10 +129,10 @@ impl Offload {
         })
     }
 
-    /// Writes the virtio-net header.
+    /// Writes the virtio-net header of a frame of some octets.
     #[inline]
     #[must_use]
-    pub fn write(&self) -> [u8; VNET_HEADER] {
+    pub fn write(&self, length: usize) -> [u8; VNET_HEADER] {
         let mut header = [0; VNET_HEADER];
         let Some(checksum) = self.checksum else {
             return header;
@@ -142,10 +142,15 @@ impl Offload {
         };
         put(6, checksum.start);
         put(8, checksum.offset);
-        if let Some(segments) = self.segments {
-            put(2, segments.payload);
-            put(4, segments.size);
-            header[1] = segments.code();
+        match self.segments {
+            Some(segments) => {
+                put(2, segments.payload);
+                put(4, segments.size);
+                header[1] = segments.code();
+            }
+            // What is to lie in one piece: of a frame of ordinary length all of it, or Linux puts the
+            // octets behind the checksum in pages of their own (tun_get_user).
+            None => put(2, u16::try_from(length).unwrap_or(0)),
         }
         header[0] = NEEDS_CHECKSUM;
         header
