@@ -78,6 +78,7 @@
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
 //! | headers of a super-frame, and segments that it is cut into in software | 512 octets, as Linux's 8,192 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |
+//! | time for which a worker without frames looks for some before it sleeps | 50 µs ([`live::patience`]), unless told otherwise |
 //! | frames that wait for control, live | 4,096; more are lost and counted (`traps_lost`) |
 //!
 //! # Where building proved the design wrong

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::control::summary::Traffic;
-use crate::live::{Options, Outcome, run};
+use crate::live::{Options, Outcome, Polling, run};
 
 /// Run a topology live, on TAP devices
 ///
@@ -47,6 +47,15 @@ pub(super) struct Args {
     #[arg(long)]
     no_offloads: bool,
 
+    /// Look for frames before sleeping: "adaptive" for 50 µs while frames come close to each other,
+    /// "always" without ever sleeping, which takes a CPU for each worker, or "never"
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Poll::Adaptive)]
+    poll: Poll,
+
+    /// At the end, print what each worker's time went into; a signal USR1 does it at any time
+    #[arg(long)]
+    profile: bool,
+
     /// At the end, print what passed each attachment, and what the bridges have learned
     #[arg(long)]
     summary: bool,
@@ -54,6 +63,14 @@ pub(super) struct Args {
     /// Print the summary as JSON; what the script prints goes to standard error then
     #[arg(long, requires = "summary")]
     json: bool,
+}
+
+/// As [`Polling`].
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Poll {
+    Adaptive,
+    Always,
+    Never,
 }
 
 /// The summary as JSON: what a replay's has too has the same keys.
@@ -88,6 +105,12 @@ impl Args {
             exit: self.exit,
             host: self.host,
             offloads: !self.no_offloads,
+            polling: match self.poll {
+                Poll::Adaptive => Polling::Adaptive,
+                Poll::Always => Polling::Always,
+                Poll::Never => Polling::Never,
+            },
+            profile: self.profile,
             quiet_stdout: self.json,
         };
         match run(&script, &options) {

@@ -5,7 +5,8 @@
 //! threads forward: each polls its share of the attachments, and on every [`turn`] takes what is
 //! there, decides and sends. They share one immutable [`Wiring`](wiring::Wiring), replaced whole by
 //! the control thread, and talk over channels: frames for control and vanished devices one way,
-//! requests for counters the other.
+//! requests for counters the other. A worker without frames looks for some more before it sleeps, as
+//! long as its [`patience`] says; its [`profile`] says what its time went into.
 //!
 //! ```text
 //! control thread:  script → Control → plan ─┐             ┌─ worker 0: poll, turn, turn, …
@@ -16,6 +17,8 @@
 pub mod devices;
 pub mod error;
 pub mod leftovers;
+pub mod patience;
+pub mod profile;
 pub mod run;
 pub mod sandbox;
 pub mod turn;
@@ -23,4 +26,5 @@ pub mod wiring;
 pub mod worker;
 
 pub use error::Error;
+pub use patience::Polling;
 pub use run::{Options, Outcome, run};

@@ -6,8 +6,10 @@
 //! what is due: timers, frames for control, devices that vanish.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use arc_swap::ArcSwap;
@@ -17,6 +19,7 @@ use nix::sys::signal::Signal;
 
 use super::error::Error;
 use super::leftovers::{self, MARK, RunId};
+use super::patience::Polling;
 use super::sandbox::{self, Sandbox};
 use super::turn::Turn;
 use super::wiring::{Clock, Link, Shared, Wiring};
@@ -51,6 +54,10 @@ pub struct Options {
     /// TAPs hand over super-frames and checksums that are not computed yet, and have a queue for each
     /// worker.
     pub offloads: bool,
+    /// When workers look for frames instead of sleeping.
+    pub polling: Polling,
+    /// Measure what the workers' time goes into, and tell in the end.
+    pub profile: bool,
     /// Standard output is wanted for something else: what the script prints there goes to standard error.
     pub quiet_stdout: bool,
 }
@@ -143,6 +150,7 @@ impl Live {
         let shared = Arc::new(Shared {
             wiring: ArcSwap::default(),
             clock: Clock::start(),
+            profile: AtomicBool::new(options.profile),
         });
         let (events_in, events) = unbounded();
         let (traps_in, traps) = crossbeam_channel::bounded(TRAPS);
@@ -150,8 +158,13 @@ impl Live {
             events: events_in,
             traps: traps_in,
         };
+        // On an only CPU, whoever looks for frames keeps everybody else from sending some.
+        let polling = match (options.polling, thread::available_parallelism()) {
+            (Polling::Adaptive, Ok(NonZeroUsize::MIN)) => Polling::Never,
+            (polling, _) => polling,
+        };
         let workers = (0..options.workers.max(1))
-            .map(|index| Handle::start(index, Arc::clone(&shared), outlets.clone()))
+            .map(|index| Handle::start(index, polling, Arc::clone(&shared), outlets.clone()))
             .collect::<io::Result<_>>()
             .map_err(Error::doing("start a worker"))?;
         Ok(Self {
@@ -348,6 +361,7 @@ impl Live {
         select! {
             recv(self.signals) -> signal => match signal {
                 Ok(Signal::SIGCHLD) | Err(_) => {}
+                Ok(Signal::SIGUSR1) => self.tell_profile(),
                 Ok(signal) => self.ended_by = Some(signal),
             },
             recv(self.events) -> event => match event {
@@ -476,6 +490,16 @@ impl Live {
         sum
     }
 
+    /// Tells what the workers' time went into; if nobody had wanted to know yet, they measure from now on.
+    fn tell_profile(&self) {
+        self.shared.profile.store(true, Ordering::Relaxed);
+        let answers: Vec<_> = self.workers.iter().map(Handle::ask_profile).collect();
+        let profiles = answers.iter().filter_map(|answer| answer.recv().ok());
+        for (index, profile) in profiles.enumerate() {
+            write(Sink::Stderr, &format!("worker {index}: {profile}"));
+        }
+    }
+
     fn now(&self) -> Instant {
         self.shared.clock.now()
     }
@@ -510,6 +534,9 @@ impl Live {
     /// Ends workers and programs.
     fn end(self) -> Outcome {
         let counters = self.counters();
+        if self.options.profile {
+            self.tell_profile();
+        }
         let now = self.now();
         let network = self.control.network();
         let traffic = Traffic::new(network, &self.plan, &counters, now, self.originated);

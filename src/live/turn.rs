@@ -3,11 +3,36 @@
 //! Nothing here waits, locks, or, once the queues have grown, allocates; only a frame for control is
 //! copied. Full queues and far ends that are down lose the copy and count it.
 //!
+//! A turn ends after [`BATCH`] frames or four super-frames, and every attachment that has more gets its
+//! next turn after all others had theirs: that is what keeps them from starving each other, and what
+//! leaves a frame in the CPU's cache between being received and sent. With several workers a TAP has a
+//! queue for each; Linux sends a flow by the queue by which the other direction came, so all of a flow
+//! is one worker's, in order, and no lock is shared.
+//!
 //! A frame may have something left to do ([`Offload`]), which goes with it past the core, to an
 //! attachment that takes it; for one that does not, it is done here, in software, and counted.
+//!
+//! # What was tried
+//!
+//! In bare relays between two TAPs, before this was written; × what draining with plain `read` and
+//! `write` reached in the same campaign, without virtio-net headers unless said:
+//!
+//! | way | 60-octet frames | round trip, median | |
+//! |---|---|---|---|
+//! | one frame per wake-up | 0.57 | 1.2 | |
+//! | `IFF_NAPI`, `IFF_NAPI_FRAGS` | 0.85, 1.0 | 1.1, 1.0 | |
+//! | io_uring, 64 one-shot reads waiting | 1.4 | 2.0 | the queue is the delay |
+//! | plain reads, writes batched in a ring | 0.5 | 1.5 | |
+//! | io_uring, multishot reads, plain writes | 1.2, with headers 1.4 | 1.0 | not built yet; writes in the ring gain nothing |
+//! | virtio-net headers | 0.65 | 1.2 | TCP 7 ×: taken |
+//! | looking 50 µs before sleeping, with headers | 1.4 | 0.7 | taken: [`patience`](super::patience) |
+//! | two queues and workers, with headers | 1.1 | 0.8 | TCP 1.3 ×: taken, with `--workers` |
+//! | `AF_XDP` on a veth, copied | 0.8 | 1.2 | loses checksums that are left to do |
+//! | `TPACKET_V3` receive, `sendmmsg` | 1.6 | over 30 | its blocks wait for a timer |
 
 use std::io;
 
+use super::profile::{Profile, Stopwatch};
 use super::wiring::Wiring;
 use crate::attach::{Attachment, BATCH, Batch, Failure};
 use crate::switch::{
@@ -26,6 +51,10 @@ const TAGS_MAX: isize = 9 * 4;
 pub struct Turn {
     /// What this worker has counted since the start.
     pub counters: Counters,
+    /// What its time went into.
+    pub profile: Profile,
+    /// Runs while stages are measured.
+    pub watch: Stopwatch,
     batch: Batch,
     egress: Egress,
     outlet: Outlet,
@@ -87,8 +116,16 @@ impl Turn {
                 Failure::Gone => Ingress::Gone,
             },
         };
+        self.profile.reads += self.batch.len() as u64 + u64::from(ingress != Ingress::More);
+        self.watch.lap(&mut self.profile.times.receive);
         if self.batch.is_empty() || id.index() >= wiring.plan.attachments.len() {
+            self.profile.empty_turns += 1;
             return ingress;
+        }
+        self.profile.turns += 1;
+        self.profile.frames += self.batch.len() as u64;
+        if self.watch.runs() {
+            self.profile.times.frames += self.batch.len() as u64;
         }
         self.counters.fit(&wiring.plan);
         let mut frames: [&[u8]; BATCH] = [&[]; BATCH];
@@ -109,13 +146,15 @@ impl Turn {
             &mut self.counters,
             &mut self.egress,
         );
-        self.outlet.send(
+        self.watch.lap(&mut self.profile.times.decide);
+        self.profile.copies += self.outlet.send(
             wiring,
             frames,
             &offloads[..count],
             &self.egress,
             &mut self.counters,
         );
+        self.watch.lap(&mut self.profile.times.write);
         for trap in self.egress.traps() {
             let pieces = self.egress.pieces(trap.edit, frames[trap.frame as usize]);
             self.traps.push(Waiting {
@@ -233,7 +272,7 @@ fn admit<'b>(
 }
 
 impl Outlet {
-    /// Sends the copies of a batch.
+    /// Sends the copies of a batch; returns in how many system calls.
     fn send(
         &mut self,
         wiring: &Wiring,
@@ -241,7 +280,8 @@ impl Outlet {
         offloads: &[Offload],
         egress: &Egress,
         counters: &mut Counters,
-    ) {
+    ) -> u64 {
+        let mut calls = 0;
         for (id, copies) in egress.queues() {
             let counters = &mut counters.attachments[id.index()];
             let Some(link) = wiring.link(id) else {
@@ -249,6 +289,7 @@ impl Outlet {
                 continue;
             };
             let to = link.sends(self.worker);
+            let segments = counters.segments - counters.segmented;
             for copy in copies {
                 let index = copy.frame as usize;
                 let pieces = egress.pieces(copy.edit, frames[index]);
@@ -268,7 +309,9 @@ impl Outlet {
                     }
                 }
             }
+            calls += copies.len() as u64 + counters.segments - counters.segmented - segments;
         }
+        calls
     }
 
     /// Sends a copy with something left to do: as it is to an attachment that takes it, otherwise done.

@@ -1,6 +1,7 @@
 //! What the control thread publishes: the plan, and a descriptor for each of its attachments.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time;
 
 use arc_swap::ArcSwap;
@@ -69,6 +70,8 @@ pub struct Shared {
     pub wiring: ArcSwap<Wiring>,
     /// The run's clock.
     pub clock: Clock,
+    /// Workers measure what their time goes into.
+    pub profile: AtomicBool,
 }
 
 /// The run's clock: monotonic, zero at its start.

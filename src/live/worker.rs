@@ -3,17 +3,20 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token, Waker};
 
+use super::patience::{Patience, Polling};
+use super::profile::{Profile, Stopwatch};
 use super::turn::{Ingress, Turn};
 use super::wiring::{Shared, Wiring};
 use crate::attach::Attachment;
 use crate::switch::{AttachmentId, Counters, Trap};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 /// Rounds between two looks at the poll while some attachment always has frames: a system call saved,
 /// and nobody waits long.
@@ -45,6 +48,7 @@ pub struct Outlets {
 #[derive(Debug)]
 enum Request {
     Counters(Sender<Counters>),
+    Profile(Sender<Profile>),
     Stop,
 }
 
@@ -62,7 +66,12 @@ impl Handle {
     /// # Errors
     ///
     /// When there are no descriptors or threads left.
-    pub fn start(index: usize, shared: Arc<Shared>, outlets: Outlets) -> io::Result<Self> {
+    pub fn start(
+        index: usize,
+        polling: Polling,
+        shared: Arc<Shared>,
+        outlets: Outlets,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let (requests, inbox) = unbounded();
@@ -75,6 +84,8 @@ impl Handle {
             ready: Vec::new(),
             followed: Arc::default(),
             turn: Turn::new(index),
+            patience: Patience::new(polling),
+            dry_since: None,
             shared,
         };
         let thread = thread::Builder::new()
@@ -99,6 +110,14 @@ impl Handle {
         let _ = self.requests.send(Request::Counters(answer));
         self.wake();
         counters
+    }
+
+    /// Asks what the worker's time went into, likewise.
+    pub fn ask_profile(&self) -> Receiver<Profile> {
+        let (answer, profile) = crossbeam_channel::bounded(1);
+        let _ = self.requests.send(Request::Profile(answer));
+        self.wake();
+        profile
     }
 
     /// Ends the worker and waits for it.
@@ -130,6 +149,9 @@ struct Worker {
     /// The wiring that `own` was made from.
     followed: Arc<Wiring>,
     turn: Turn,
+    patience: Patience,
+    /// Since when no attachment has had frames.
+    dry_since: Option<Instant>,
     shared: Arc<Shared>,
 }
 
@@ -144,23 +166,91 @@ impl Worker {
         let mut events = mio::Events::with_capacity(256);
         let mut rounds = 0;
         loop {
-            let busy = !self.ready.is_empty();
-            rounds = if busy { rounds + 1 } else { ROUNDS_PER_POLL };
-            if rounds >= ROUNDS_PER_POLL {
+            self.measure();
+            let polled = if self.ready.is_empty() {
+                self.await_frames(&mut events)?;
+                true
+            } else {
+                rounds += 1;
+                let due = rounds >= ROUNDS_PER_POLL;
+                if due {
+                    self.look(&mut events, Some(Duration::ZERO))?;
+                }
+                due
+            };
+            if polled {
                 rounds = 0;
-                match self.poll.poll(&mut events, busy.then_some(Duration::ZERO)) {
-                    Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                    _ => {}
-                }
-                for event in &events {
-                    self.mark_ready(event.token());
-                }
                 if self.answer() {
                     return Ok(());
                 }
             }
             self.round();
         }
+    }
+
+    /// Measures from now on, or no longer, as the run wants it.
+    fn measure(&mut self) {
+        let wanted = self.shared.profile.load(Ordering::Relaxed);
+        if wanted != self.turn.watch.runs() {
+            self.turn.watch = match wanted {
+                true => Stopwatch::start(self.shared.clock),
+                false => Stopwatch::default(),
+            };
+        }
+    }
+
+    /// Looks for something to do as long as patience lasts, then sleeps until there is.
+    fn await_frames(&mut self, events: &mut mio::Events) -> io::Result<()> {
+        let clock = self.shared.clock;
+        let since = *self.dry_since.get_or_insert_with(|| clock.now());
+        let window = self.patience.window();
+        if window > Duration::ZERO {
+            let end = since + window;
+            loop {
+                self.look(events, Some(Duration::ZERO))?;
+                let now = clock.now();
+                if !self.ready.is_empty() {
+                    self.learn(now);
+                }
+                // Whoever is to send the next frame may need this CPU for it.
+                if events.is_empty() && now < end {
+                    thread::yield_now();
+                    continue;
+                }
+                self.turn.watch.lap(&mut self.turn.profile.times.look);
+                if !events.is_empty() {
+                    return Ok(());
+                }
+                break;
+            }
+        }
+        self.turn.profile.sleeps += 1;
+        self.look(events, None)?;
+        self.turn.watch.lap(&mut self.turn.profile.times.sleep);
+        if !self.ready.is_empty() {
+            self.learn(clock.now());
+        }
+        Ok(())
+    }
+
+    /// Learns from how long there were no frames.
+    fn learn(&mut self, now: Instant) {
+        if let Some(since) = self.dry_since.take() {
+            self.patience.learn(now - since);
+        }
+    }
+
+    /// Asks which attachments have frames, and waits for some if need be.
+    fn look(&mut self, events: &mut mio::Events, wait: Option<Duration>) -> io::Result<()> {
+        self.turn.profile.polls += 1;
+        match self.poll.poll(events, wait) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        for event in &*events {
+            self.mark_ready(event.token());
+        }
+        Ok(())
     }
 
     fn mark_ready(&mut self, token: Token) {
@@ -182,6 +272,9 @@ impl Worker {
                 Request::Counters(answer) => {
                     let _ = answer.send(self.turn.counters.clone());
                 }
+                Request::Profile(answer) => {
+                    let _ = answer.send(self.turn.profile.clone());
+                }
                 Request::Stop => return true,
             }
         }
@@ -196,6 +289,7 @@ impl Worker {
             self.follow(Arc::clone(&wiring));
         }
         let now = shared.clock.jiffy();
+        self.turn.watch.lap(&mut self.turn.profile.times.rest);
         let Self {
             own,
             ready,
@@ -263,3 +357,7 @@ impl Worker {
 fn raw(attachment: &dyn Attachment) -> Option<RawFd> {
     attachment.fd().map(|fd| fd.as_raw_fd())
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -58,13 +58,14 @@ fn own_sysfs() {
     );
 }
 
-/// The signals that the live run takes as events: those that end it, and the end of a child.
+/// The signals that the live run takes as events: those that end it, the end of a child, and SIGUSR1.
 fn handled() -> SigSet {
     [
         Signal::SIGINT,
         Signal::SIGTERM,
         Signal::SIGHUP,
         Signal::SIGCHLD,
+        Signal::SIGUSR1,
     ]
     .into_iter()
     .collect()

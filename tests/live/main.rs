@@ -6,6 +6,7 @@
 
 mod bench;
 mod offloads;
+mod options;
 mod spanning_tree;
 mod vlans;
 
