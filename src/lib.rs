@@ -4,15 +4,15 @@
 //! # The model
 //!
 //! A network is what `ip` and `bridge` commands make: *netdevs* in *namespaces*, wired to each other.
-//! A veth end has a *peer*, a bridge port a *master*, a VLAN device or macvlan a *lower*. Two verbs move a frame, as
+//! A veth end has a *peer*, a bridge port a *master*, a VLAN device, macvlan or ipvlan device a *lower*. Two verbs move a frame, as
 //! in the kernel:
 //!
 //! - **receive**(netdev): a frame arrives from the wire side. The first handler takes it: the VLAN device
 //!   on the netdev for the frame's tag, which *receives* it in turn; else the bridge that the netdev is a
-//!   port of, or the macvlans on it; else the stack of its namespace.
+//!   port of, the macvlans on it, or the ipvlan device on it that has the IP address it is for; else the stack of its namespace.
 //! - **transmit**(netdev): a frame leaves. A veth end hands it to its peer's *receive*, a bridge looks
-//!   it up or floods it, a VLAN device adds its tag and *transmits* it by its lower, a macvlan asks its
-//!   siblings first, a TAP hands it to the outside, a dummy discards it.
+//!   it up or floods it, a VLAN device adds its tag and *transmits* it by its lower, a macvlan or
+//!   ipvlan device asks its siblings first, a TAP hands it to the outside, a dummy discards it.
 //!
 //! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
 //! namespace would use), the character device of a macvtap, or an outside wire (what is plugged in behind
@@ -33,7 +33,7 @@
 //! ```
 //!
 //! [`switch::path`] is the whole way between netdevs, [`switch::vlan`] through VLAN devices,
-//! [`switch::macvlan`] through macvlans, [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
+//! [`switch::macvlan`] and [`switch::ipvlan`] through macvlans and ipvlan devices, [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
 //! can go wrong there: each exit is a [`DropReason`](switch::DropReason) with a counter and a test, and
 //! the counters add up: frames in = forwarded + trapped + dropped by reason.
 //!
@@ -74,6 +74,7 @@
 //! | sources of a group behind a port; hosts of one with `mcast_to_unicast`; hosts known with `fastleave` | 32; 512; 512 per port |
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
+//! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
 //! | headers of a super-frame, and segments that it is cut into in software | 512 octets, as Linux's 8,192 |

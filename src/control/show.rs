@@ -134,7 +134,7 @@ impl Show<'_> {
             },
             txqlen: netdev.txqlen,
             address: netdev.mac,
-            perm_address: None,
+            perm_address: network.ipvlan(netdev.id).and_then(|it| it.permanent),
             link: peer.map(|peer| peer.ifindex),
             link_netnsid: elsewhere.map(|peer| self.nsid(peer.ns).unwrap_or(-1)),
             promiscuity: network.promiscuity(netdev.id),
@@ -185,6 +185,10 @@ impl Show<'_> {
             Kind::Dummy => KindInfo::Dummy,
             Kind::Vlan(vlan) => KindInfo::Vlan(Box::new(vlan_device(vlan))),
             Kind::Macvlan(macvlan) => KindInfo::Macvlan(Box::new(self.macvlan(netdev, macvlan))),
+            Kind::Ipvlan(_) => {
+                let port = self.network.ipvlan_port(netdev.id).unwrap_or_default();
+                KindInfo::Ipvlan(port.mode, port.flag)
+            }
             Kind::Tap { .. } => KindInfo::Tap(TapInfo {
                 pi: false,
                 vnet_hdr: false,
@@ -293,11 +297,12 @@ impl Show<'_> {
         counters.map_or_else(LinkStats::default, |it| LinkStats {
             rx_packets: it.rx_packets,
             rx_bytes: it.rx_bytes,
-            rx_dropped: it.rx_dropped,
             rx_errors: it.rx_errors,
+            rx_dropped: it.rx_dropped,
             multicast: it.multicast,
             tx_packets: it.tx_packets,
             tx_bytes: it.tx_bytes,
+            tx_errors: it.tx_errors,
             tx_dropped: it.tx_dropped,
             ..LinkStats::default()
         })

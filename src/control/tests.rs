@@ -171,6 +171,30 @@ fn vlan_devices_and_namespaces_as_on_linux() {
     replay(include_str!("golden/vlan_device_namespaces.txt"));
 }
 
+/// Making ipvlan devices, what is refused, how they are shown, and what they tell their lower.
+#[test]
+fn ipvlan_devices_as_on_linux() {
+    replay(include_str!("golden/ipvlan_links.txt"));
+}
+
+/// ipvlan devices and their lower: up and down, carrier, ARP.
+#[test]
+fn ipvlan_devices_follow_as_on_linux() {
+    replay(include_str!("golden/ipvlan_state.txt"));
+}
+
+/// Whose address is whose.
+#[test]
+fn addresses_of_ipvlan_devices_as_on_linux() {
+    replay(include_str!("golden/ipvlan_addresses.txt"));
+}
+
+/// ipvlan devices in other namespaces than their lower, which moves, too.
+#[test]
+fn ipvlan_devices_and_namespaces_as_on_linux() {
+    replay(include_str!("golden/ipvlan_namespaces.txt"));
+}
+
 #[test]
 fn flags_of_a_new_peer_are_its_own_and_netns_1_is_the_scripts() {
     let mut lab = Lab::new();

@@ -14,6 +14,7 @@ mod vlan;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use crate::netdev::ipvlan::IpvlanChange;
 use crate::netdev::macvlan::MacvlanChange;
 use crate::wire::MacAddr;
 
@@ -209,6 +210,13 @@ pub enum LinkAddKind {
         /// Its options.
         options: MacvlanChange,
     },
+    /// `link LOWER … type ipvlan [mode MODE] [bridge|private|vepa]`.
+    Ipvlan {
+        /// The netdev under it; the kernel refuses to make one without.
+        lower: Option<String>,
+        /// Its options.
+        options: IpvlanChange,
+    },
 }
 
 /// Options of `ip link add` and `ip link set` that do not depend on the kind.
@@ -247,7 +255,7 @@ pub struct LinkSet {
     pub dev: String,
     /// Options that any kind takes.
     pub common: LinkCommon,
-    /// `type bridge …`, `type bridge_slave …`, `type vlan …` or `type macvlan …`.
+    /// `type bridge …`, `type bridge_slave …`, `type vlan …`, `type macvlan …` or `type ipvlan …`.
     pub kind: Option<LinkSetKind>,
 }
 
@@ -267,6 +275,8 @@ pub enum LinkSetKind {
         /// Its options.
         options: MacvlanChange,
     },
+    /// `type ipvlan [options]`.
+    Ipvlan(IpvlanChange),
 }
 
 /// Which netdevs a show command is about.

@@ -114,8 +114,9 @@ impl Network {
     ///
     /// # Errors
     /// `EEXIST`; `EINVAL` for another scope in the same subnet; `EINVAL` or `EADDRNOTAVAIL` for IPv6
-    /// addresses that no netdev can have.
+    /// addresses that no netdev can have; `EADDRINUSE` for one of another ipvlan device on the same lower.
     pub fn add_address(&mut self, id: NetdevId, mut address: Address) -> Result<(), Refusal> {
+        let free = self.check_ipvlan_address(id, &address);
         self.addresses_change();
         self.had_address = true;
         let list = &mut self.netdev_mut(id).addresses;
@@ -137,6 +138,7 @@ impl Network {
                     }
                     secondary = true;
                 }
+                free?;
                 address.secondary = secondary;
                 // Primary addresses stand before secondary ones and the narrower scope before the
                 // wider; IPv4 before IPv6.
@@ -153,6 +155,7 @@ impl Network {
                 if list.iter().any(|other| other.ip == address.ip) {
                     return Err(assigned(&address).extack("ipv6: address already assigned"));
                 }
+                free?;
                 // The wider scope first, and within one scope the newest.
                 let local = |address: &Address| address.scope != scope::GLOBAL;
                 let behind =

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::ipvlan::CompiledIpvlans;
 use super::{Bridge, Kind, Netdev, Network, Port, VlanDevice};
 use crate::guard::PrivateRole;
 use crate::switch::plan::{FloodSets, PortState};
@@ -46,11 +47,12 @@ impl Network {
             .chain(macvlan_ids)
             .map(|(index, id)| (id, index))
             .collect();
+        let ipvlans = self.compile_ipvlans();
         Plan {
             netdevs: self
                 .netdevs
                 .iter()
-                .map(|netdev| self.compile_netdev(netdev, &index, &port_index))
+                .map(|netdev| self.compile_netdev(netdev, &index, &port_index, &ipvlans))
                 .collect(),
             vlan_devices: vlans
                 .iter()
@@ -82,6 +84,8 @@ impl Network {
                 .into_iter()
                 .map(|(netdev, bridge)| self.compile_bridge(netdev, bridge))
                 .collect(),
+            ipvlans: ipvlans.ports,
+            ipvlan_children: ipvlans.children,
             vlan_counters: self.vlan_counters,
             multicast_counters: match self.counts_multicast() {
                 true => self.multicast_counters,
@@ -114,6 +118,7 @@ impl Network {
         netdev: &Netdev,
         index: &HashMap<NetdevId, u32>,
         macvlan_ports: &HashMap<NetdevId, u32>,
+        ipvlans: &CompiledIpvlans,
     ) -> PlanNetdev {
         let bridge = netdev
             .port
@@ -121,6 +126,13 @@ impl Network {
         // A netdev has at most one handler.
         let receive = bridge
             .or_else(|| macvlan_ports.get(&netdev.id).copied().map(Receive::Macvlan))
+            .or_else(|| {
+                ipvlans
+                    .port_index
+                    .get(&netdev.id)
+                    .copied()
+                    .map(Receive::Ipvlan)
+            })
             .or_else(|| {
                 netdev
                     .device()
@@ -137,6 +149,11 @@ impl Network {
             Kind::Bridge(_) => indexed(Transmit::Bridge),
             Kind::Vlan(_) => indexed(Transmit::Vlan),
             Kind::Macvlan(_) => indexed(Transmit::Macvlan),
+            Kind::Ipvlan(_) if !self.carrier(netdev.id) => Transmit::Unplugged,
+            Kind::Ipvlan(_) => {
+                let found = ipvlans.child_index.get(&netdev.id);
+                found.map_or(Transmit::Nothing, |index| Transmit::Ipvlan(*index))
+            }
             Kind::Veth { peer } => Transmit::Peer(peer),
             Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } if !plugged => {
                 Transmit::Unplugged

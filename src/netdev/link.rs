@@ -407,8 +407,12 @@ impl Network {
     ///
     /// # Errors
     /// `EADDRNOTAVAIL` for a group or the zero address; `EADDRINUSE` for a macvlan, if its lower or a
-    /// sibling that is up has it.
+    /// sibling that is up has it; `EOPNOTSUPP` for an ipvlan device.
     pub fn set_address(&mut self, now: Instant, id: NetdevId, mac: MacAddr) -> Result<(), Refusal> {
+        if self.ipvlan(id).is_some() {
+            let note = "an ipvlan device has the address of the netdev below; change that";
+            return Err(Refusal::new(Errno::NotSupported, note));
+        }
         check_address(mac)?;
         if self.netdev(id).mac != mac {
             if self.bridge(id).is_some() {
@@ -437,6 +441,7 @@ impl Network {
         }
         self.mtu_range(id).check(mtu)?;
         if let Some(lower) = self.lower(id).map(|lower| self.netdev(lower))
+            && self.ipvlan(id).is_none()
             && mtu > lower.mtu
         {
             let note = format!("the MTU is at most that of {}, {}", lower.name, lower.mtu);
@@ -464,9 +469,14 @@ impl Network {
             self.adjust_bridge_mtu(bridge);
         }
         for upper in self.netdev(id).uppers.clone() {
-            // One that is out of the upper's own range leaves it as it is.
-            if self.netdev(upper).mtu > mtu && mtu >= self.mtu_range(upper).min {
-                self.change_mtu(upper, mtu);
+            match self.netdev(upper).kind {
+                // Nobody else is told.
+                Kind::Ipvlan(_) => self.netdev_mut(upper).mtu = mtu,
+                // One that is out of the upper's own range leaves it as it is.
+                _ if self.netdev(upper).mtu > mtu && mtu >= self.mtu_range(upper).min => {
+                    self.change_mtu(upper, mtu);
+                }
+                _ => {}
             }
         }
     }
@@ -504,7 +514,9 @@ impl Network {
                 min: MIN_MTU,
                 max: self.mtu_range(macvlan.stacked.lower).max,
             },
-            Kind::Bridge(_) | Kind::Veth { .. } | Kind::Outside { .. } => MtuRange::ETHERNET,
+            Kind::Bridge(_) | Kind::Veth { .. } | Kind::Outside { .. } | Kind::Ipvlan(_) => {
+                MtuRange::ETHERNET
+            }
         }
     }
 

@@ -580,7 +580,7 @@ impl Network {
     }
 
     /// Returns the solicited-node groups of a netdev's IPv6 addresses (RFC 4291 2.7.1).
-    fn solicited(&self, id: NetdevId) -> impl Iterator<Item = MacAddr> {
+    pub(super) fn solicited(&self, id: NetdevId) -> impl Iterator<Item = MacAddr> {
         let addresses = self.netdev(id).addresses.iter();
         addresses.filter_map(|address| match address.ip {
             IpAddr::V4(_) => None,

@@ -7,7 +7,7 @@
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
 //! [`stacked`] (netdevs on netdevs), [`vlan_device`] (VLANs of a netdev), [`macvlan`] (netdevs that share
-//! one), [`bridge`] and [`ports`] (bridges and their ports), [`tree`] (what Linux has no words for about
+//! one), [`ipvlan`] (netdevs that share one and its address), [`bridge`] and [`ports`] (bridges and their ports), [`tree`] (what Linux has no words for about
 //! their spanning tree), [`vlan`]
 //! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
 //! (the guards of ports), then
@@ -32,6 +32,7 @@ pub mod compile;
 pub mod due;
 pub mod fdb;
 pub mod guard;
+pub mod ipvlan;
 pub mod link;
 pub mod macvlan;
 pub mod multicast;
@@ -48,6 +49,7 @@ pub mod vlan_device;
 pub use crate::switch::{AttachmentId, NetdevId, Side};
 pub use address::Address;
 pub use bridge::{Bridge, Port};
+pub use ipvlan::Ipvlan;
 pub use macvlan::Macvlan;
 pub use network::{AttachmentError, AttachmentInfo, Kind, NamespaceId, Netdev, Network, OperState};
 pub use refusal::{Errno, Refusal};

@@ -178,7 +178,8 @@ impl Network {
     }
 
     /// A netdev's addresses are about to change. The fast path reads them only where a bridge answers
-    /// for its stations, because it leaves its own addresses to its stack.
+    /// for its stations, because it leaves its own addresses to its stack, and where there are ipvlan
+    /// devices.
     pub(super) fn addresses_change(&mut self) {
         let answers = |bridge: &Bridge| {
             let proxy = |port: &Port| port.flags.proxy_arp || port.flags.proxy_arp_wifi;
@@ -186,8 +187,13 @@ impl Network {
         };
         let netdevs = self.netdevs.iter().filter(|netdev| netdev.alive);
         let mut bridges = netdevs.clone().filter_map(Netdev::bridge);
-        // Macvlans are members of the groups that their IPv6 addresses ask for.
-        if bridges.any(answers) || netdevs.clone().any(|it| it.macvlans.is_some()) {
+        // Macvlans are members of the groups that their IPv6 addresses ask for; ipvlan devices are known by
+        // their addresses.
+        if bridges.any(answers)
+            || netdevs
+                .clone()
+                .any(|it| it.macvlans.is_some() || it.ipvlan.is_some())
+        {
             self.touch();
         }
     }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use super::due::{Changes, Due};
+use super::ipvlan::IpvlanPort;
 use super::macvlan::MacvlanPort;
 use super::neigh::Neighbour;
-use super::{Address, Bridge, Macvlan, VlanDevice};
+use super::{Address, Bridge, Ipvlan, Macvlan, VlanDevice};
 use crate::switch::{AttachmentId, NetdevId, PortNo, Side};
 use crate::wire::MacAddr;
 
@@ -56,6 +57,8 @@ pub enum Kind {
     Vlan(Box<VlanDevice>),
     /// `type macvlan` and `type macvtap`.
     Macvlan(Box<Macvlan>),
+    /// `type ipvlan`.
+    Ipvlan(Box<Ipvlan>),
     /// A TAP, whose wire ends in a virtual machine, say.
     Tap {
         /// That wire.
@@ -150,6 +153,8 @@ pub struct Netdev {
     pub uppers: Vec<NetdevId>,
     /// What it keeps for the macvlans among them, while there are any.
     pub macvlans: Option<Box<MacvlanPort>>,
+    /// What it keeps for the ipvlan devices on it, while there are any.
+    pub ipvlan: Option<IpvlanPort>,
     /// IP addresses, in the order in which the kernel dumps them.
     pub addresses: Vec<Address>,
     /// Its neighbours by address, IPv4 first.
@@ -413,6 +418,7 @@ impl Network {
             Kind::Veth { peer } => netdev.up && self.netdev(*peer).up,
             Kind::Vlan(vlan) => vlan.stacked.carrier,
             Kind::Macvlan(macvlan) => macvlan.stacked.carrier,
+            Kind::Ipvlan(ipvlan) => ipvlan.stacked.carrier,
             Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } => *plugged,
         }
     }
@@ -429,6 +435,7 @@ impl Network {
             Kind::Bridge(bridge) if bridge.carrier.is_none() => OperState::Unknown,
             Kind::Vlan(vlan) => vlan.stacked.operstate,
             Kind::Macvlan(macvlan) => macvlan.stacked.operstate,
+            Kind::Ipvlan(ipvlan) => ipvlan.stacked.operstate,
             _ if self.carrier(id) => OperState::Up,
             Kind::Veth { peer } => self.without_carrier(id, *peer),
             _ => OperState::Down,
@@ -545,6 +552,7 @@ impl Network {
             port: None,
             uppers: Vec::new(),
             macvlans: None,
+            ipvlan: None,
             addresses: Vec::new(),
             neighbours: BTreeMap::new(),
             unicast: Vec::new(),

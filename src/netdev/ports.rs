@@ -191,6 +191,7 @@ impl Network {
             Kind::Loopback | Kind::Dummy => false,
             Kind::Vlan(vlan) => self.has_speed(vlan.stacked.lower),
             Kind::Macvlan(macvlan) => self.has_speed(macvlan.stacked.lower),
+            Kind::Ipvlan(ipvlan) => self.has_speed(ipvlan.stacked.lower),
             Kind::Bridge(bridge) => bridge
                 .ports
                 .iter()

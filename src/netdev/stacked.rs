@@ -46,6 +46,7 @@ impl Kind {
         match self {
             Self::Vlan(vlan) => Some(&vlan.stacked),
             Self::Macvlan(macvlan) => Some(&macvlan.stacked),
+            Self::Ipvlan(ipvlan) => Some(&ipvlan.stacked),
             Self::Loopback
             | Self::Bridge(_)
             | Self::Veth { .. }
@@ -59,6 +60,7 @@ impl Kind {
         match self {
             Self::Vlan(vlan) => Some(&mut vlan.stacked),
             Self::Macvlan(macvlan) => Some(&mut macvlan.stacked),
+            Self::Ipvlan(ipvlan) => Some(&mut ipvlan.stacked),
             Self::Loopback
             | Self::Bridge(_)
             | Self::Veth { .. }
@@ -97,6 +99,9 @@ impl Network {
         if netdev.device().is_some() {
             return Some("is a macvtap, whose frames go to its character device".to_owned());
         }
+        if netdev.ipvlan.is_some() {
+            return Some("has ipvlan devices on it".to_owned());
+        }
         let port = netdev.macvlans.as_ref()?;
         let child = port.children.first()?;
         Some(format!("has macvlans on it ({})", self.netdev(*child).name))
@@ -105,8 +110,12 @@ impl Network {
     /// Whether something may become the handler of a netdev (`netdev_is_rx_handler_busy`).
     ///
     /// # Errors
-    /// `EBUSY` if it has one.
+    /// `EBUSY` if it has one, `EINVAL` for an ipvlan device, which takes none.
     pub(super) fn check_handler(&self, id: NetdevId) -> Result<(), Refusal> {
+        if self.ipvlan(id).is_some() {
+            let note = "nothing but its stack takes the frames of an ipvlan device";
+            return Err(Refusal::new(Errno::Invalid, note));
+        }
         let Some(handler) = self.handler(id) else {
             return Ok(());
         };
@@ -132,6 +141,15 @@ impl Network {
         self.touch();
     }
 
+    /// Of some kinds the link watch does not look at a new device with carrier.
+    pub(super) fn forget_first_look(&mut self, id: NetdevId) {
+        if let Some(stacked) = self.netdev_mut(id).kind.stacked_mut()
+            && stacked.carrier
+        {
+            stacked.operstate = OperState::Unknown;
+        }
+    }
+
     /// Takes an upper off its lower (`netdev_upper_dev_unlink`).
     pub(super) fn leave_lower(&mut self, id: NetdevId) {
         let Some(lower) = self.lower(id) else {
@@ -142,6 +160,7 @@ impl Network {
         match self.netdev(id).kind {
             Kind::Vlan(_) => self.vlan_left(lower),
             Kind::Macvlan(_) => self.macvlan_left(id, lower),
+            Kind::Ipvlan(_) => self.ipvlan_left(lower),
             _ => {}
         }
     }
@@ -171,6 +190,7 @@ impl Network {
         match self.netdev(id).kind {
             Kind::Vlan(_) => self.vlan_switched(now, id, up),
             Kind::Macvlan(_) => self.macvlan_switched(id, up),
+            Kind::Ipvlan(_) => self.ipvlan_switched(id, up),
             _ => {}
         }
     }
@@ -266,6 +286,7 @@ impl Network {
             match self.netdev(upper).kind {
                 Kind::Vlan(_) if self.netdev(upper).up => self.inherit_address(now, upper, id),
                 Kind::Macvlan(_) => self.sync_address(upper, mac),
+                Kind::Ipvlan(_) => self.ipvlan_address_changed(now, id, upper),
                 _ => {}
             }
         }
@@ -391,6 +412,7 @@ impl Network {
         let netdev = self.netdev(id);
         let passes = match netdev.kind {
             Kind::Vlan(_) => true,
+            Kind::Ipvlan(_) => flag == RxFlag::AllMulticast,
             Kind::Macvlan(_) if flag == RxFlag::Promiscuous => {
                 netdev.up && self.passes_promiscuity(id)
             }

@@ -240,11 +240,14 @@ impl Network {
     /// Whether a netdev can have a VLAN device of this VLAN (`vlan_check_real_dev`).
     fn check_lower(&self, lower: NetdevId, tag_type: TagType, vid: u16) -> Result<(), Refusal> {
         let name = &self.netdev(lower).name;
-        if matches!(self.netdev(lower).kind, Kind::Loopback) {
-            return Err(
-                Refusal::new(Errno::NotSupported, "a loopback carries no Ethernet")
-                    .extack("8021q: VLANs not supported on device"),
-            );
+        let why = match self.netdev(lower).kind {
+            Kind::Loopback => Some("a loopback carries no Ethernet"),
+            Kind::Ipvlan(_) => Some("an ipvlan device takes no VLANs; put it on a VLAN device"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(Refusal::new(Errno::NotSupported, why)
+                .extack("8021q: VLANs not supported on device"));
         }
         let same = |id: &&NetdevId| {
             let vlan = self.vlan_device(**id);

@@ -310,6 +310,7 @@ const fn description(kind: &Kind, side: Side) -> &'static str {
         (Kind::Dummy, Side::Stack) => "stack on a dummy",
         (Kind::Vlan(_), Side::Stack) => "stack on a VLAN device",
         (Kind::Macvlan(_), Side::Stack) => "stack on a macvlan",
+        (Kind::Ipvlan(_), Side::Stack) => "stack on an ipvlan device",
         (Kind::Tap { .. }, Side::Stack) => "stack on a TAP",
         (Kind::Outside { .. }, Side::Stack) => "stack on a NIC",
     }

@@ -131,7 +131,7 @@ pub struct NetdevCounters {
     pub rx_bytes: u64,
     /// Frames refused on receive.
     pub rx_dropped: u64,
-    /// Of those, what a macvlan calls damaged: they are too long for it.
+    /// Of those, what a macvlan or ipvlan device calls damaged: they are too long for it.
     pub rx_errors: u64,
     /// Multicast frames handed up by a bridge.
     pub multicast: u64,
@@ -139,6 +139,8 @@ pub struct NetdevCounters {
     pub tx_packets: u64,
     /// Octets transmitted.
     pub tx_bytes: u64,
+    /// Packets of ipvlan devices that the stack did not send on by this netdev.
+    pub tx_errors: u64,
     /// Frames refused on transmit.
     pub tx_dropped: u64,
 }
@@ -187,7 +189,7 @@ macro_rules! add_fields {
     };
 }
 
-add_fields!(NetdevCounters: rx_packets rx_bytes rx_dropped multicast tx_packets tx_bytes tx_dropped);
+add_fields!(NetdevCounters: rx_packets rx_bytes rx_errors rx_dropped multicast tx_packets tx_bytes tx_errors tx_dropped);
 add_fields!(VlanCounters: rx_packets rx_bytes tx_packets tx_bytes);
 add_fields!(BridgeCounters: learned moved learn_refused flooded_unknown flooded_multicast flooded_broadcast);
 add_fields!(GuardCounters: storm_broadcast storm_multicast storm_unknown violations unbound dhcp);

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Nothing here reads a clock, does I/O, spawns a thread or allocates per frame. Read [`path`] first
-//! (how a frame moves between netdevs), then [`vlan`] and [`macvlan`] (uppers), [`bridge`] (a frame's way through a bridge), then
+//! (how a frame moves between netdevs), then [`vlan`], [`macvlan`] and [`ipvlan`] (uppers), [`bridge`] (a frame's way through a bridge), then
 //! [`fdb`] (the filtering database) and [`mdb`] (the multicast one). [`plan`] is what control publishes, [`counters`] what a worker
 //! counts.
 
@@ -14,6 +14,7 @@ pub mod counters;
 pub mod egress;
 pub mod fdb;
 pub mod guard;
+pub mod ipvlan;
 pub mod macvlan;
 pub mod mdb;
 mod multicast;
@@ -30,6 +31,7 @@ pub use counters::{
 };
 pub use egress::{Copy, Egress, Lost, Trap, TrapKind};
 pub use fdb::{Entry, Fdb, Flags, Key};
+pub use ipvlan::{PlanIpvlan, PlanIpvlanChild};
 pub use macvlan::{PlanMacvlan, PlanMacvlanPort};
 pub use mdb::Mdb;
 pub use multicast_stats::MulticastCounters;

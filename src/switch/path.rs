@@ -10,7 +10,7 @@ use super::fdb::View;
 use super::transit::{Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, DropReason, Egress, Key, NetdevId, PacketType, Plan, PlanAttachment,
-    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge, macvlan, vlan,
+    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge, ipvlan, macvlan, vlan,
 };
 use crate::time::Instant;
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
@@ -127,7 +127,7 @@ pub(super) struct Header {
     pub(super) destination: MacAddr,
     pub(super) source: MacAddr,
     /// By destination address alone: [`PacketType::OtherHost`] does not occur.
-    kind: PacketType,
+    pub(super) kind: PacketType,
     pub(super) ether_type: u16,
 }
 
@@ -151,7 +151,7 @@ impl Header {
     }
 
     #[inline(always)]
-    const fn new(destination: MacAddr, source: MacAddr, ether_type: u16) -> Self {
+    pub(super) const fn new(destination: MacAddr, source: MacAddr, ether_type: u16) -> Self {
         let kind = if !destination.is_group() {
             PacketType::Host
         } else if destination.is_broadcast() {
@@ -180,9 +180,9 @@ pub(super) struct Walk<'a> {
     ingress: Option<AttachmentId>,
     frame: u32,
     /// The frame as it came in.
-    octets: &'a [u8],
+    pub(super) octets: &'a [u8],
     /// It stands for several, which fit where it does not.
-    super_frame: bool,
+    pub(super) super_frame: bool,
     pub(super) header: Header,
     /// The priority of the frame (`skb->priority`): only VLAN devices give it one.
     pub(super) priority: u32,
@@ -343,6 +343,7 @@ impl<'a> Walk<'a> {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
             Receive::Stack => self.leave(netdev.stack, transit.kind, &transit),
             Receive::Macvlan(_) | Receive::Device(_) => vlan::receive(self, id, transit),
+            Receive::Ipvlan(port) => ipvlan::receive(self, id, port, transit, 0),
         }
     }
 
@@ -409,6 +410,7 @@ impl<'a> Walk<'a> {
             Transmit::Vlan(index) => vlan::transmit(self, id, index, transit),
             Transmit::Unplugged => self.lose_without_carrier(id),
             Transmit::Macvlan(index) => macvlan::transmit(self, id, index, transit),
+            Transmit::Ipvlan(index) => ipvlan::transmit(self, id, index, transit),
             Transmit::Nothing => {
                 // A dummy takes no tag in metadata.
                 let tag = transit.tag.map_or(0, |_| TAG_LEN);
@@ -516,7 +518,7 @@ impl<'a> Walk<'a> {
             // Nothing more can branch there, so it need not wait.
             Receive::Stack => Some(netdev.stack),
             Receive::Device(device) => Some(device),
-            Receive::Bridge(..) | Receive::Macvlan(_) => None,
+            Receive::Bridge(..) | Receive::Macvlan(_) | Receive::Ipvlan(_) => None,
         };
         match last.filter(|_| !tagged) {
             None => self.egress.pending.push_back((id, transit, priority)),
@@ -537,7 +539,7 @@ impl<'a> Walk<'a> {
     pub(super) fn deliver_up(&mut self, id: NetdevId, transit: &Transit) {
         let netdev = &self.plan.netdevs[id.index()];
         if transit.tag.is_some() {
-            return vlan::pass(self, id, *transit);
+            return vlan::pass(self, id, *transit, 0);
         }
         self.leave(netdev.stack, transit.kind, transit);
     }
@@ -691,6 +693,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// [`Self::protocol`] behind some tags that stay in front of the octets.
+    #[inline]
+    pub(super) fn protocol_behind(&self, transit: &Transit, buried: usize) -> Option<(u16, &[u8])> {
+        let heads = &self.egress.heads;
+        match buried {
+            0 => heads.protocol(transit, self.octets),
+            _ => heads.protocol_behind(transit, self.octets, buried),
+        }
+    }
+
     /// Returns [`Self::protocol`] with the table that was loaded last.
     pub(super) fn seen(&self, transit: &Transit) -> Option<(&View<'a>, (u16, &[u8]))> {
         let (_, view) = self.view.as_ref()?;
@@ -699,7 +711,12 @@ impl<'a> Walk<'a> {
 
     /// Sends a frame that the path itself made out of a netdev.
     pub(super) fn send(&mut self, netdev: NetdevId, octets: &[u8], tag: Option<Tag>) {
-        let transit = self.generate(octets, tag);
+        self.send_pieces(netdev, &[octets], tag);
+    }
+
+    /// [`Self::send`] of a frame in pieces.
+    pub(super) fn send_pieces(&mut self, netdev: NetdevId, pieces: &[&[u8]], tag: Option<Tag>) {
+        let transit = self.generate(pieces, tag);
         let saved = (self.header, self.priority);
         (self.header, self.priority) = (self.header_of(&transit), 0);
         let sender = &self.plan.netdevs[netdev.index()];
@@ -713,18 +730,18 @@ impl<'a> Walk<'a> {
 
     /// Hands a frame that the path itself made to the stack of a netdev (`netif_rx`).
     pub(super) fn hand_up(&mut self, netdev: NetdevId, octets: &[u8], tag: Option<Tag>) {
-        let transit = self.generate(octets, tag);
+        let transit = self.generate(&[octets], tag);
         let header = self.header;
         self.header = self.header_of(&transit);
         self.receive_up(netdev, &transit);
         self.header = header;
     }
 
-    fn generate(&mut self, octets: &[u8], tag: Option<Tag>) -> Transit {
+    fn generate(&mut self, pieces: &[&[u8]], tag: Option<Tag>) -> Transit {
         let mut transit = Transit::new(PacketType::Host);
         self.egress
             .heads
-            .generate(self.octets, octets, &mut transit);
+            .generate(self.octets, pieces, &mut transit);
         transit.tag = tag;
         transit
     }
@@ -800,7 +817,7 @@ impl<'a> Walk<'a> {
 
 /// For whom a frame is that a netdev with an address receives (`eth_type_trans`).
 #[inline(always)]
-fn kind_for(header: &Header, mac: MacAddr) -> PacketType {
+pub(super) fn kind_for(header: &Header, mac: MacAddr) -> PacketType {
     match header.kind {
         PacketType::Host if header.destination != mac => PacketType::OtherHost,
         kind => kind,
@@ -816,7 +833,7 @@ fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vi
             let port = plan.bridges[bridge as usize].port(number);
             Some((bridge, port.and_then(|port| port.pvid)))
         }
-        Receive::Stack | Receive::Macvlan(_) | Receive::Device(_) => None,
+        Receive::Stack | Receive::Macvlan(_) | Receive::Ipvlan(_) | Receive::Device(_) => None,
     };
     match (side, plan.netdevs[netdev.index()].transmit) {
         (Side::Wire, _) => port_of(netdev),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::guard::PlanGuard;
 use super::mdb::PlanMulticast;
 use super::neighbours::PlanNeighbours;
-use super::{Fdb, PlanVlanDevice, Uppers};
+use super::{Fdb, PlanIpvlan, PlanIpvlanChild, PlanVlanDevice, Uppers};
 use super::{PlanMacvlan, PlanMacvlanPort};
 use crate::time::Duration;
 use crate::wire::{ETHERNET_HEADER, MacAddr, TAG_LEN, TagType, Vid};
@@ -208,6 +208,10 @@ pub struct Plan {
     pub macvlans: Vec<PlanMacvlan>,
     /// The netdevs with macvlans on them, in no particular order; [`Receive::Macvlan`] indexes it.
     pub macvlan_ports: Vec<PlanMacvlanPort>,
+    /// The netdevs with ipvlan devices on them, in no particular order; [`Receive::Ipvlan`] indexes it.
+    pub ipvlans: Vec<PlanIpvlan>,
+    /// The ipvlan devices, in no particular order; [`Transmit::Ipvlan`] indexes it.
+    pub ipvlan_children: Vec<PlanIpvlanChild>,
     /// How many VLANs have counters: one more than the highest index in any [`VlanStats`].
     pub vlan_counters: u32,
     /// How many [`MulticastCounters`](super::MulticastCounters) there are.
@@ -257,6 +261,8 @@ impl PlanNetdev {
 pub enum Receive {
     /// The netdev is a port: (index into [`Plan::bridges`], port number).
     Bridge(u32, PortNo),
+    /// The netdev has ipvlan devices (index into [`Plan::ipvlans`]).
+    Ipvlan(u32),
     /// No handler: the stack of its namespace.
     Stack,
     /// Macvlans stand on the netdev (index into [`Plan::macvlan_ports`]).
@@ -280,6 +286,8 @@ pub enum Transmit {
     Vlan(u32),
     /// A macvlan: asks its siblings, then hands it to its lower (index into [`Plan::macvlans`]).
     Macvlan(u32),
+    /// An ipvlan device: to another child, or by its lower (index into [`Plan::ipvlan_children`]).
+    Ipvlan(u32),
     /// A dummy, or a deleted netdev: discards it.
     Nothing,
 }

@@ -163,6 +163,22 @@ impl Heads {
         Some((u16::from_be_bytes(*ether_type), payload))
     }
 
+    /// [`Self::protocol`] behind some tags that stay in front of the octets (`buried` many).
+    pub(super) fn protocol_behind<'a>(
+        &'a self,
+        transit: &Transit,
+        frame: &'a [u8],
+        buried: usize,
+    ) -> Option<(u16, &'a [u8])> {
+        let rest = frame.get(transit.skip as usize..)?;
+        let octets = match self.get(transit.head).get(ADDRESSES + buried * TAG_LEN..) {
+            None | Some([]) => rest,
+            Some(more) => more,
+        };
+        let (ether_type, payload) = octets.split_first_chunk()?;
+        Some((u16::from_be_bytes(*ether_type), payload))
+    }
+
     /// Returns destination and source of a copy whose head was rewritten.
     pub(super) fn addresses(&self, transit: &Transit) -> Option<(MacAddr, MacAddr)> {
         let head = self.get(transit.head);
@@ -289,10 +305,12 @@ impl Heads {
         transit.head = self.since(start);
     }
 
-    /// Makes a copy that is all head: a frame that the path itself answers with.
-    pub(super) fn generate(&mut self, frame: &[u8], octets: &[u8], transit: &mut Transit) {
+    /// Makes a copy that is all head: a frame that the path itself makes, in pieces.
+    pub(super) fn generate(&mut self, frame: &[u8], pieces: &[&[u8]], transit: &mut Transit) {
         let start = self.octets.len();
-        self.octets.extend_from_slice(octets);
+        for octets in pieces {
+            self.octets.extend_from_slice(octets);
+        }
         transit.head = self.since(start);
         transit.skip = frame.len() as u32;
     }
@@ -448,7 +466,7 @@ mod tests {
         assert_eq!(sent[12..], FRAME[12..]);
 
         transit.tag = Some(q(2));
-        heads.generate(FRAME, b"ddddddssssss\x08\x06answer", &mut transit);
+        heads.generate(FRAME, &[b"ddddddssssss", b"\x08\x06answer"], &mut transit);
         assert_eq!(Heads::len(&transit, FRAME), 20);
         let sent = whole(&mut heads, &transit);
         assert_eq!(sent, b"ddddddssssss\x81\x00\x00\x02\x08\x06answer");

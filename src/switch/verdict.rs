@@ -93,6 +93,26 @@ drop_reasons! {
     PeerDown = "peer_down", "the far end of the veth pair is down";
     /// Longer than the far end of the veth pair takes (`is_skb_forwardable`).
     PeerOversize = "peer_oversize", "the frame is longer than the far end of the veth pair takes (MTU + 18)";
+    /// Longer than the sibling takes (`dev_forward_skb`).
+    IpvlanOversize = "ipvlan_oversize", "the frame is longer than the sibling takes (MTU + 18)";
+    /// Unicast from one child of a private ipvlan for another (`ipvlan_xmit_mode_l2`).
+    IpvlanPrivate = "ipvlan_private", "children of a private ipvlan reach no other child";
+    /// MAC control from a child (`ipvlan_multicast_enqueue`).
+    IpvlanPause = "ipvlan_pause", "an ipvlan device sends no MAC control (pause) frames to groups";
+    /// A child in mode l3 or l3s sends to a group (`ipvlan_process_outbound`).
+    IpvlanGroup = "ipvlan_group", "in mode l3 or l3s an ipvlan device sends nothing to groups";
+    /// A child in mode l3 or l3s sends what is neither IPv4 nor IPv6 (`ipvlan_process_outbound`).
+    IpvlanNotIp = "ipvlan_not_ip", "in mode l3 or l3s an ipvlan device sends only IPv4 and IPv6 packets";
+    /// A child in mode l3 or l3s sends IPv4 without a whole header.
+    IpvlanIpv4Malformed = "ipvlan_ipv4_malformed", "the packet to route has no whole IPv4 header";
+    /// A child in mode l3 or l3s sends IPv6 without a whole header.
+    IpvlanIpv6Malformed = "ipvlan_ipv6_malformed", "the packet to route has no whole IPv6 header";
+    /// The stack below a child in mode l3 or l3s sends no packet with these addresses.
+    IpvlanNoRoute = "ipvlan_no_route", "the stack below the ipvlan device routes no packet with these addresses";
+    /// The stack below a child in mode l3 or l3s does not know the next hop.
+    IpvlanNoNeighbour = "ipvlan_no_neighbour", "the netdev below the ipvlan device does not know the destination (ip neigh add … dev LOWER)";
+    /// A packet of a child in mode l3 or l3s would have to be cut into fragments.
+    IpvlanFragments = "ipvlan_fragments", "the packet is longer than the MTU of the netdev below the ipvlan device";
     /// A dummy discards whatever it transmits.
     DummyTransmit = "dummy_transmit", "a dummy netdev discards what it transmits";
     /// The source is a group address (`br_handle_frame`).

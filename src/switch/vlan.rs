@@ -19,7 +19,7 @@
 use super::macvlan::{self, Handled};
 use super::path::Walk;
 use super::transit::Transit;
-use super::{DropReason, NetdevId, PacketType, PlanNetdev, Receive, Transmit, bridge};
+use super::{DropReason, NetdevId, PacketType, PlanNetdev, Receive, Transmit, bridge, ipvlan};
 use crate::wire::{ETHERNET_HEADER, TAG_LEN, Tag, TagType, is_tag_type};
 
 /// The VLAN devices on a netdev.
@@ -117,6 +117,9 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
             }
             Receive::Device(device) => return walk.leave(device, transit.kind, transit),
             Receive::Macvlan(port) => macvlan::receive(walk, port, transit),
+            Receive::Ipvlan(port) => {
+                return ipvlan::receive(walk, id, port, *transit, frame.buried);
+            }
             Receive::Stack => Handled::Pass,
         };
         match handled {
@@ -133,9 +136,9 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
 /// A frame with a tag aside goes up to the stack of a netdev, which has no device for its VLAN or had
 /// looked for one before.
 #[inline(never)]
-pub(super) fn pass(walk: &mut Walk<'_>, id: NetdevId, transit: Transit) {
+pub(super) fn pass(walk: &mut Walk<'_>, id: NetdevId, transit: Transit, buried: usize) {
     let netdev = &walk.plan.netdevs[id.index()];
-    if let Some((upper, inner)) = go_up(walk, netdev, Climber { transit, buried: 0 }) {
+    if let Some((upper, inner)) = go_up(walk, netdev, Climber { transit, buried }) {
         climb(walk, upper, inner);
     }
 }

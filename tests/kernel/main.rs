@@ -14,6 +14,7 @@ mod compare;
 mod differences;
 mod groups;
 mod iproute;
+mod ipvlan;
 mod macvlan;
 mod multicast;
 mod neighbours;
@@ -144,6 +145,11 @@ fn topologies_of_several_devices() {
 #[test]
 fn vlan_devices() {
     check(vlan_devices::CASES);
+}
+
+#[test]
+fn ipvlan_devices() {
+    check(ipvlan::CASES);
 }
 
 #[test]

@@ -175,6 +175,8 @@ fn silence() -> io::Result<()> {
     ] {
         write_if_there(name, "1")?;
     }
+    // Netdevs have addresses, and frames ask for them.
+    write_if_there("ipv4/conf/all/arp_ignore", "8")?;
     // Bridges that snoop join 224.0.0.106.
     write_if_there("ipv4/igmp_link_local_mcast_reports", "0")?;
     for table in ["arptables", "ip6tables", "iptables"] {
@@ -397,10 +399,15 @@ impl Kernel {
             .as_ref()
             .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
         {
-            // Down, longer than its MTU, refused by the queue: the frame goes nowhere.
+            // Down, longer than its MTU, refused by the queue, not routed: the frame goes nowhere.
             Ok(())
             | Err(
-                Errno::EIO | Errno::ENETDOWN | Errno::EMSGSIZE | Errno::ENOBUFS | Errno::EINVAL,
+                Errno::EIO
+                | Errno::ENETDOWN
+                | Errno::EMSGSIZE
+                | Errno::ENOBUFS
+                | Errno::EINVAL
+                | Errno::ENETUNREACH,
             ) => Ok(()),
             Err(_) => result,
         }

@@ -7,6 +7,7 @@
 //! p1: h1 > ll0 llc                     802.3 with a length and LLC 42 42 03
 //! p1: h1 igmp join 239.1.1.1           about groups, or to one: see `groups`
 //! p1: h1 > m1 8100:10 igmp2 report g1  what is behind the tags, see [`payload`](crate::payload)
+//! p1: h1 > p1 ip 10.0.0.1 10.0.0.2     a packet for an address: see `ipvlan`
 //! p1: h1 arp request 10.0.0.1 10.0.0.2 about neighbours: see `neighbours`
 //! ipv6 br0                             the kernel's netdev takes IPv6 neighbours, as ours do
 //! wait 1.5                             seconds
@@ -21,7 +22,7 @@
 //! A frame ends in a mark of six octets, `ts` and its step's number, if it has room for one behind
 //! its headers: by that a copy is recognised wherever and whenever it turns up.
 
-use crate::{groups, neighbours};
+use crate::{groups, ipvlan, neighbours};
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -179,7 +180,9 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
     octets.extend(source);
     let (mut ether_type, mut length, mut llc, mut payload) = (0x88b5, None, false, Vec::new());
     while let Some(option) = words.next() {
-        if let Some(read) = payload::read(option, source, &mut words) {
+        let read = ipvlan::read(option, &mut words);
+        let read = read.or_else(|| payload::read(option, source, &mut words));
+        if let Some(read) = read {
             (ether_type, payload) = read?;
             break;
         }

@@ -6,6 +6,7 @@ use crate::iproute::command::{
     BridgeOptions, LinkAdd, LinkAddKind, LinkCommon, LinkSet, LinkSetKind, PortOptions,
     VlanDeviceOptions,
 };
+use crate::netdev::ipvlan::IpvlanChange;
 use crate::netdev::link::{NewLink, not_a_bridge};
 use crate::netdev::macvlan::MacvlanChange;
 use crate::netdev::vlan_device::VlanChange;
@@ -44,10 +45,13 @@ impl Apply<'_> {
             LinkAddKind::Bridge(_)
             | LinkAddKind::Dummy
             | LinkAddKind::Vlan { .. }
-            | LinkAddKind::Macvlan { .. } => (None, None, None),
+            | LinkAddKind::Macvlan { .. }
+            | LinkAddKind::Ipvlan { .. } => (None, None, None),
         };
         let lower = match &link.kind {
-            LinkAddKind::Vlan { lower, .. } | LinkAddKind::Macvlan { lower, .. } => lower
+            LinkAddKind::Vlan { lower, .. }
+            | LinkAddKind::Macvlan { lower, .. }
+            | LinkAddKind::Ipvlan { lower, .. } => lower
                 .as_ref()
                 .map(|name| self.device(name, 1))
                 .transpose()?,
@@ -109,6 +113,7 @@ impl Apply<'_> {
             LinkAddKind::Macvlan { tap, options, .. } => {
                 self.network.add_macvlan(own, lower, options, *tap)?
             }
+            LinkAddKind::Ipvlan { options, .. } => self.network.add_ipvlan(own, lower, *options)?,
         };
         let done = self.configure(id, link, master);
         if done.is_err() {
@@ -182,7 +187,12 @@ impl Apply<'_> {
                 self.network.change_macvlan(id, options, *tap)?;
                 true
             }
-            Some(LinkSetKind::Port(_) | LinkSetKind::Macvlan { .. }) | None => false,
+            Some(LinkSetKind::Ipvlan(options)) if *options != IpvlanChange::default() => {
+                self.network.change_ipvlan(id, *options)?;
+                true
+            }
+            Some(LinkSetKind::Port(_) | LinkSetKind::Macvlan { .. } | LinkSetKind::Ipvlan(_))
+            | None => false,
         };
         let done = self.set_link(id, common, target, master);
         if noted || common.alias.is_some() {

@@ -3,7 +3,7 @@
 use super::args::{
     Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, nsname, number, strict_on_off,
 };
-use super::{filter, macvlan, options, vlan, xstats};
+use super::{filter, ipvlan, macvlan, options, vlan, xstats};
 use crate::iproute::command::{
     LinkAdd, LinkAddKind, LinkCommon, LinkFilter, LinkSet, LinkSetKind, Verb,
 };
@@ -68,6 +68,7 @@ enum Kind {
     Macvlan,
     Macvtap,
     Dummy,
+    Ipvlan,
 }
 
 /// Kinds are compared whole (`get_link_kind`).
@@ -78,6 +79,7 @@ const KINDS: &Keywords<Kind> = &[
     ("vlan", Exact, Kind::Vlan),
     ("macvlan", Exact, Kind::Macvlan),
     ("macvtap", Exact, Kind::Macvtap),
+    ("ipvlan", Exact, Kind::Ipvlan),
     ("bridge_slave", Exact, Kind::Slave),
 ];
 
@@ -370,15 +372,21 @@ fn add(args: &mut Args<'_>) -> Result<Verb, Fault> {
         Kind::Vlan,
         Kind::Macvlan,
         Kind::Macvtap,
+        Kind::Ipvlan,
     ];
     let c = common(args)?;
     let name = new_name(&c)?;
     let Some(word) = c.kind else {
-        return Err(args.missing("\"type\" and bridge, veth, dummy, vlan, macvlan or macvtap"));
+        return Err(
+            args.missing("\"type\" and bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan")
+        );
     };
     let made = kind(word, &known)?;
     if let Some((link, _)) = c.link
-        && !matches!(made, Kind::Vlan | Kind::Macvlan | Kind::Macvtap)
+        && !matches!(
+            made,
+            Kind::Vlan | Kind::Macvlan | Kind::Macvtap | Kind::Ipvlan
+        )
     {
         return Err(fault(link, format!("a {} has no lower device", word.text))
             .expect("another option of \"ip link add\""));
@@ -394,6 +402,10 @@ fn add(args: &mut Args<'_>) -> Result<Verb, Fault> {
             lower: c.link.map(|(_, lower)| lower.text.clone()),
             tap: made == Kind::Macvtap,
             options: macvlan::device(args)?,
+        },
+        Kind::Ipvlan => LinkAddKind::Ipvlan {
+            lower: c.link.map(|(_, lower)| lower.text.clone()),
+            options: ipvlan::device(args)?,
         },
         Kind::Dummy | Kind::Slave => {
             args.finish("a dummy has no options; general ones go before \"type\"")?;
@@ -460,6 +472,7 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
                     Kind::Vlan,
                     Kind::Macvlan,
                     Kind::Macvtap,
+                    Kind::Ipvlan,
                 ],
             )
         })
@@ -471,6 +484,7 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
             tap: made == Kind::Macvtap,
             options: macvlan::device(args)?,
         }),
+        Some(Kind::Ipvlan) => Some(LinkSetKind::Ipvlan(ipvlan::device(args)?)),
         Some(_) => Some(LinkSetKind::Port(options::slave(args)?)),
         None => None,
     };
@@ -501,6 +515,7 @@ fn delete(args: &mut Args<'_>) -> Result<Verb, Fault> {
                 Kind::Vlan,
                 Kind::Macvlan,
                 Kind::Macvtap,
+                Kind::Ipvlan,
             ],
         )?;
         args.finish("nothing follows the kind here")?;

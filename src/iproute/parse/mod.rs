@@ -12,6 +12,7 @@ mod bridge;
 mod filter;
 mod guard;
 mod ip;
+mod ipvlan;
 mod link;
 mod macvlan;
 mod mdb;

@@ -46,6 +46,12 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
                         }
                         if *tap { "macvtap" } else { "macvlan" }
                     }
+                    LinkAddKind::Ipvlan { lower, .. } => {
+                        if own {
+                            used.extend(lower.as_deref());
+                        }
+                        "ipvlan"
+                    }
                     LinkAddKind::Veth { peer, common } => {
                         if lands_here(&common.netns) {
                             make(peer, "veth");

@@ -36,6 +36,11 @@ pub(super) fn print(printer: &mut Printer, links: Links<'_>, link: &LinkRecord) 
             KindInfo::Tap(tap) => print_data(printer, "info_data", |p| print_tap(p, *tap)),
             KindInfo::Vlan(vlan) => print_data(printer, "info_data", |p| print_vlan(p, vlan)),
             KindInfo::Macvlan(it) => print_data(printer, "info_data", |p| print_macvlan(p, it)),
+            KindInfo::Ipvlan(mode, flag) => print_data(printer, "info_data", |p| {
+                // iproute2 begins with a blank here.
+                p.field("mode", mode.name(), format_args!(" mode {} ", mode.name()));
+                p.field(flag.name(), true, format_args!("{} ", flag.name()));
+            }),
             KindInfo::Dummy | KindInfo::Veth => {}
         }
     }

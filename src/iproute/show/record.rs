@@ -13,6 +13,7 @@ mod tree;
 mod vlan;
 mod xstats;
 
+use crate::switch::ipvlan::{IpvlanFlag, IpvlanMode};
 use std::net::IpAddr;
 
 pub use crate::wire::BridgeId;
@@ -198,6 +199,8 @@ pub enum KindInfo {
     Bridge(Box<BridgeInfo>),
     /// A dummy.
     Dummy,
+    /// An ipvlan device: mode and flag.
+    Ipvlan(IpvlanMode, IpvlanFlag),
     /// A macvlan or macvtap.
     Macvlan(Box<MacvlanInfo>),
     /// A TAP.
@@ -215,6 +218,7 @@ impl KindInfo {
         match self {
             Self::Bridge(_) => "bridge",
             Self::Dummy => "dummy",
+            Self::Ipvlan(..) => "ipvlan",
             Self::Macvlan(macvlan) if macvlan.tap => "macvtap",
             Self::Macvlan(_) => "macvlan",
             Self::Tap(_) => "tun",

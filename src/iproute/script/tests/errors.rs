@@ -23,11 +23,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link add v0 type vxlan",
-        "lab.sh:1:21: \"vxlan\": not a kind of netdev known here; expected bridge, veth, dummy, vlan, macvlan or macvtap (did you mean \"vlan\"?)",
+        "lab.sh:1:21: \"vxlan\": not a kind of netdev known here; expected bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan (did you mean \"vlan\"?)",
     ),
     (
         "ip link add br0",
-        "lab.sh:1:16: the command ends after \"br0\"; expected \"type\" and bridge, veth, dummy, vlan, macvlan or macvtap",
+        "lab.sh:1:16: the command ends after \"br0\"; expected \"type\" and bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan",
     ),
     (
         "ip link set p1 mtu big",
@@ -287,7 +287,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link add br0 type brdige",
-        "lab.sh:1:22: \"brdige\": not a kind of netdev known here; expected bridge, veth, dummy, vlan, macvlan or macvtap (did you mean \"bridge\"?)",
+        "lab.sh:1:22: \"brdige\": not a kind of netdev known here; expected bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan (did you mean \"bridge\"?)",
     ),
     (
         "ip link add br0 type bridge up",
@@ -351,7 +351,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link set p1 type vxlan",
-        "lab.sh:1:21: \"vxlan\": not a kind of netdev known here; expected bridge, vlan, macvlan, macvtap or bridge_slave (did you mean \"vlan\"?)",
+        "lab.sh:1:21: \"vxlan\": not a kind of netdev known here; expected bridge, vlan, macvlan, macvtap, ipvlan or bridge_slave (did you mean \"vlan\"?)",
     ),
     (
         "ip link replace p1 up",
