@@ -50,6 +50,7 @@
 //! | [`Plan`](switch::Plan) | control, replaced whole | workers | loaded once per turn |
 //! | [`Fdb`](switch::Fdb) | workers and control | both | atomics; new entries and moves under one lock; answers with values |
 //! | [`Mdb`](switch::Mdb) and its contexts | control | workers | a `DashMap` of immutable members; atomics beside it |
+//! | [`Alarm`](switch::Alarm) | workers | control, when they ring | atomics; a sighting under a lock that nobody waits for |
 //! | [`Counters`](switch::Counters) | one worker each | whoever shows them | plain integers, summed on show |
 //!
 //! [`control::Control`] owns what is slow and stateful (configuration, spanning tree, ageing) and is
@@ -75,7 +76,8 @@
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
 //! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |
-//! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there |
+//! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there, and is told of ([`switch::alarm`]) |
+//! | frames that a bridge's loop alarm remembers; loops that it does | 256 for a second each; 16 |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
 //! | headers of a super-frame, and segments that it is cut into in software | 512 octets, as Linux's 8,192 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |

@@ -92,6 +92,7 @@ impl Lab {
                 Output::Plan(plan) => self.plan = plan,
                 // Queries: a tree has nothing to say to a stack.
                 Output::Receive(..) => {}
+                Output::Loop(news) => panic!("{news}"),
                 Output::Transmit(netdev, octets) => {
                     let mut egress = Egress::default();
                     tapswitch::switch::path::originate(

@@ -12,8 +12,8 @@ use tapswitch::switch::mdb::{
 };
 use tapswitch::switch::plan::{FloodSets, PortState};
 use tapswitch::switch::{
-    AttachmentId, Fdb, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
-    PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
+    AttachmentId, Fdb, NetdevId, Plan, PlanAlarm, PlanAttachment, PlanBridge, PlanNetdev, PlanPort,
+    PlanVlan, PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
 };
 use tapswitch::wire::{MacAddr, Tag, TagType, Vid};
 
@@ -248,6 +248,11 @@ pub fn bridge(ports: u16) -> Plan {
         neighbours: None,
         vlans: None,
         multicast: None,
+        alarm: Some(PlanAlarm {
+            shared: Arc::default(),
+            outside: true,
+            blocks: false,
+        }),
         ports: slots,
         flood: sets,
         host_flood: sets,

@@ -41,10 +41,10 @@ tapswitch port set dev PORT OPTION…
   speed MBIT|auto                   what the path cost is worked out from; auto is the netdev's own
 tapswitch [-s] [-j] port show [dev PORT]";
 
-/// The spanning tree protocol of a bridge, in a topology script: RSTP
+/// What a bridge does about loops, in a topology script: RSTP, loop alarm, loop guard
 ///
 /// This is a command of topology scripts, like those of ip and bridge: `tapswitch run` and `tapswitch replay`
-/// understand it there. The kernel's bridge speaks no RSTP, so on a real network it fails.
+/// understand it there. The kernel's bridge has neither, so on a real network it fails.
 #[derive(Debug, clap::Args)]
 #[command(after_help = BRIDGE)]
 pub(super) struct Bridge {
@@ -64,6 +64,10 @@ tapswitch bridge set dev BRIDGE OPTION…
                       a multiple of 4096, that of ports a multiple of 4, and
                       2 (forward_delay - 1 s) >= max_age >= 2 (hello_time + 1 s)
   tx_hold_count N     BPDUs that a port may send in any second, 1 to 10; for RSTP
+  loop_alarm on|off   tells of a loop that no spanning tree cuts; on unless said otherwise
+  loop_guard block|off  blocks the port that closes it (not the loop_guard of \"tapswitch port set\", which is
+                      the spanning tree's)
+  recovery SECONDS|off  after which that port is tried again; 60 unless said otherwise
 tapswitch [-j] bridge show [dev BRIDGE]";
 
 /// Spanning trees: simulate many bridges; in a topology script, show roots, roles, states
@@ -99,7 +103,11 @@ impl Port {
 
 impl Bridge {
     pub(super) fn execute(self) -> ExitCode {
-        of_scripts("bridge", self.words, "the kernel's bridge speaks no RSTP")
+        of_scripts(
+            "bridge",
+            self.words,
+            "the kernel's bridge has neither RSTP nor a loop alarm",
+        )
     }
 }
 

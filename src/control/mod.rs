@@ -30,6 +30,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::iproute::command::NetCommand;
 use crate::netdev::due::Changes;
+use crate::netdev::loops::LoopNews;
 use crate::netdev::{Kind, Network};
 use crate::switch::fdb::Entry;
 use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan, Side, Trap, TrapKind};
@@ -59,6 +60,8 @@ pub enum Output {
     Transmit(NetdevId, Vec<u8>),
     /// Have a netdev receive these octets, as if they had come in there: a bridge's queries to its own stack.
     Receive(NetdevId, Vec<u8>),
+    /// Tell whoever watches: there is a loop.
+    Loop(LoopNews),
 }
 
 /// One entry of a bridge's FDB, for summaries.
@@ -165,6 +168,7 @@ impl Control {
                         .receive_dhcp(now, trap.netdev, trap.vid, octets);
                 }
                 TrapKind::Security => self.network.close_port(now, trap.netdev),
+                TrapKind::Loop => self.network.receive_loop(now, trap.netdev),
                 TrapKind::Multicast => {
                     self.network
                         .receive_membership(now, trap.netdev, trap.vid, octets);
@@ -239,6 +243,11 @@ impl Control {
                 Side::Wire | Side::Device => Output::Transmit(netdev, octets),
                 Side::Stack => Output::Receive(netdev, octets),
             });
+        }
+        while let Some(news) = self.network.poll_loop_news() {
+            // As with a BPDU: what is told holds.
+            self.publish();
+            self.outputs.push_back(Output::Loop(news));
         }
     }
 

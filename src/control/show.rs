@@ -1,6 +1,7 @@
 //! Show commands: the model as the kernel would dump it, for [`iproute::show`](crate::iproute::show) to print.
 
 mod guard;
+mod loops;
 mod tree;
 mod vlan;
 mod xstats;

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::netdev::Network;
+use crate::netdev::loops::{Loop, thousands};
 use crate::switch::fdb::Flags;
 use crate::switch::{AttachmentCounters, Counters, DropReason, NetdevId, Plan};
 use crate::time::Instant;
@@ -142,8 +143,73 @@ pub struct BridgeSummary {
     pub flooded_multicast: u64,
     /// Broadcast frames flooded.
     pub flooded_broadcast: u64,
+    /// The loops that its alarm has told of, the one seen last at the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub loops: Vec<LoopSummary>,
     /// The entries at the end, by address.
     pub fdb: Vec<FdbSummary>,
+}
+
+/// One loop.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoopSummary {
+    /// The way round: where copies leave a bridge, where they come in again, and so on; the last of them
+    /// comes in to the bridge whose alarm told.
+    pub path: Vec<String>,
+    /// It is closed by something outside of the network.
+    pub outside: bool,
+    /// When it was seen first, in nanoseconds since t = 0.
+    pub first_ns: u64,
+    /// When it was seen last.
+    pub last_ns: u64,
+    /// How often the alarm looked and saw it; it looks ten times a second at most.
+    pub sightings: u64,
+    /// Copies that went round.
+    pub copies: u64,
+    /// Copies per second, as of the last sighting that could tell.
+    pub copies_per_second: Option<u64>,
+    /// How often the guard has blocked a port because of it.
+    pub blocks: u64,
+    /// The port that it blocked last.
+    pub blocked: Option<String>,
+}
+
+impl LoopSummary {
+    fn new(network: &Network, it: &Loop) -> Self {
+        Self {
+            path: network.path(it),
+            outside: !it.inside,
+            first_ns: it.first.as_nanos(),
+            last_ns: it.last.as_nanos(),
+            sightings: it.sightings,
+            copies: it.copies,
+            copies_per_second: it.rate,
+            blocks: it.blocks,
+            blocked: it.blocked.map(|port| network.end_name(port)),
+        }
+    }
+}
+
+impl fmt::Display for LoopSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = Instant::from_nanos;
+        write!(f, "{}", self.path.join(" → "))?;
+        if let Some(rate) = self.copies_per_second {
+            write!(f, ", {} copies/s", thousands(rate))?;
+        }
+        let copies = thousands(self.copies);
+        write!(
+            f,
+            ": {copies} copies, seen from {} s to {} s",
+            at(self.first_ns),
+            at(self.last_ns)
+        )?;
+        match (&self.blocked, self.blocks) {
+            (Some(port), 1) => write!(f, "; {port} was blocked"),
+            (Some(port), times) => write!(f, "; {port} was blocked {times} times"),
+            (None, _) => Ok(()),
+        }
+    }
 }
 
 /// One entry of a bridge's FDB.
@@ -306,9 +372,18 @@ fn bridges(
                 flooded_unknown: counts.flooded_unknown,
                 flooded_multicast: counts.flooded_multicast,
                 flooded_broadcast: counts.flooded_broadcast,
+                loops: loops(network, bridge.netdev),
                 fdb: fdb.collect(),
             }
         })
+        .collect()
+}
+
+fn loops(network: &Network, bridge: NetdevId) -> Vec<LoopSummary> {
+    let bridge = network.netdev(bridge).bridge();
+    let seen = bridge.map_or_else(Vec::new, |bridge| bridge.loops.seen());
+    seen.iter()
+        .map(|it| LoopSummary::new(network, it))
         .collect()
 }
 
@@ -425,6 +500,9 @@ impl fmt::Display for BridgeSummary {
             self.flooded_broadcast,
             self.fdb.len()
         )?;
+        for it in &self.loops {
+            writeln!(f, "  loop: {it}")?;
+        }
         for entry in &self.fdb {
             write!(f, "  {} dev {}", entry.mac, entry.dev)?;
             if let Some(vlan) = entry.vlan {

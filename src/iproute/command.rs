@@ -5,6 +5,7 @@
 
 mod fdb;
 mod guard;
+mod loops;
 mod mdb;
 mod neigh;
 mod options;
@@ -20,6 +21,7 @@ use crate::wire::MacAddr;
 
 pub use fdb::{FdbFilter, FdbFlush, FdbGet, FdbHow, FdbShowState, FdbSpec, FdbState};
 pub use guard::{BindingEdit, GuardOptions, PrivateRole, StormLimit, Violation};
+pub use loops::LoopOptions;
 pub use mdb::{FilterMode, MdbFilter, MdbGroup, MdbHow, MdbSpec};
 pub use neigh::{NeighFilter, NeighGet, NeighHow, NeighSpec, nud};
 pub use options::{BridgeOptions, PortOptions};

@@ -430,6 +430,10 @@ impl Live {
                 }
                 Output::Transmit(netdev, octets) => (originate, netdev, octets),
                 Output::Receive(netdev, octets) => (hand_up, netdev, octets),
+                Output::Loop(news) => {
+                    write(Sink::Stderr, &format!("tapswitch: {news}\n"));
+                    continue;
+                }
             };
             // In order: the frame may tell of a state that must be in force before it leaves.
             if std::mem::take(&mut publish) {

@@ -116,6 +116,7 @@ impl Bench {
             neighbours: None,
             vlans: None,
             multicast: None,
+            alarm: None,
             ports: bridge_ports,
             flood,
             host_flood: flood,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::guard::Guard;
+use super::loops::{Blocked, Loops};
 use super::vlan::Vlans;
 use crate::guard::Snooping;
 use crate::mcast;
@@ -37,6 +38,8 @@ pub struct Bridge {
     pub no_linklocal_learn: bool,
     /// Who wants which groups, and the options about that.
     pub multicast: mcast::Snooping,
+    /// What it does about loops.
+    pub loops: Loops,
     /// Which state of the VLANs snooping was told of last; `None` before it was asked about any.
     pub(super) multicast_vlans: Option<u64>,
     /// Where workers count its stack's messages of IGMP and MLD, and the queries to that stack.
@@ -71,6 +74,7 @@ impl Bridge {
             group_address_set: false,
             no_linklocal_learn: false,
             multicast: mcast::Snooping::new(),
+            loops: Loops::default(),
             multicast_vlans: None,
             multicast_counter: 0,
             queries_heard: MulticastCounters::default(),
@@ -133,6 +137,8 @@ pub struct Port {
     /// Where workers count its messages of IGMP and MLD, and the bridge's own queries by it.
     pub(super) multicast_counter: u32,
     pub(super) queries_sent: MulticastCounters,
+    /// The loop guard of the bridge has blocked it.
+    pub(super) looped: Option<Blocked>,
 }
 
 impl Port {
@@ -149,6 +155,7 @@ impl Port {
             guard: Guard::default(),
             multicast_counter: 0,
             queries_sent: MulticastCounters::default(),
+            looped: None,
         }
     }
 }

@@ -206,7 +206,8 @@ impl Network {
                 group_fwd_mask: port.group_fwd_mask,
                 carrier: self.netdev(port.netdev).up
                     && self.carrier(port.netdev)
-                    && !port.guard.is_shut(),
+                    && !port.guard.is_shut()
+                    && !port.is_looped(),
                 backup: port.backup,
                 barred: barred(bridge, port, &isolated),
                 guard: bridge.compile_guard(port),
@@ -232,6 +233,7 @@ impl Network {
             neighbours: self.compile_neighbours(netdev, bridge),
             vlans: bridge.vlans.compile(),
             multicast: bridge.compile_multicast(),
+            alarm: bridge.loops.compile(bridge.tree.stp()),
             ports,
             flood: FloodSets {
                 unicast,

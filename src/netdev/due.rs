@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Bridge, Netdev, Network};
+use super::{Bridge, Netdev, Network, Port};
 use crate::switch::NetdevId;
 use crate::time::Instant;
 
@@ -53,10 +53,12 @@ impl Changes {
 /// When a bridge has something to do next.
 fn bridge_due(bridge: &Bridge) -> Option<Instant> {
     let opens = bridge.ports.iter().filter_map(|port| port.guard.opens());
+    let tried = bridge.ports.iter().filter_map(Port::tried_again);
     let due = [
         bridge.tree.poll_timeout(),
         bridge.multicast.poll_timeout(),
         opens.min(),
+        tried.min(),
     ];
     due.into_iter().flatten().min()
 }
@@ -97,7 +99,7 @@ impl Network {
     }
 
     /// Lets the timers of all bridges that are due fire: those of their trees first, then ports open that a
-    /// violation closed, then snooping goes on.
+    /// violation or a loop closed, then snooping goes on.
     pub fn bridges_timeout(&mut self, now: Instant) {
         let due = self.due.by_time.iter().take_while(|(at, _)| *at <= now);
         let due: BTreeSet<_> = due.map(|(_, id)| *id).collect();
@@ -106,6 +108,7 @@ impl Network {
         }
         for id in &due {
             self.guards_timeout(now, *id);
+            self.loops_timeout(now, *id);
         }
         for id in &due {
             self.snooping_timeout(now, *id);

@@ -255,11 +255,13 @@ impl Bridge {
             bound: guard.ip_binding,
             bindings: Arc::clone(&self.bindings),
             mac_vlans,
+            looped: port.is_looped(),
         };
         let any = plan.storm.is_some()
             || plan.security.is_some()
             || plan.dhcp.is_some()
-            || plan.mac_vlans.is_some();
+            || plan.mac_vlans.is_some()
+            || plan.looped;
         any.then(|| Arc::new(plan))
     }
 

@@ -557,6 +557,7 @@ impl Network {
             self.forget_neighbours(id);
             // Setting a port down and up opens it, as on other switches.
             self.open_port(id);
+            self.unblock(id);
         }
         match self.netdev(id).kind {
             Kind::Bridge(_) => {

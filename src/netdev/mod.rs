@@ -10,7 +10,7 @@
 //! one), [`ipvlan`] (netdevs that share one and its address), [`bridge`] and [`ports`] (bridges and their ports), [`tree`] (what Linux has no words for about
 //! their spanning tree), [`vlan`]
 //! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
-//! (the guards of ports), then
+//! (the guards of ports) and [`loops`] (loop alarm and loop guard of bridges), then
 //! [`compile`] and [`due`] (what an event costs).
 //!
 //! Deviations from Linux, all deliberate:
@@ -34,6 +34,7 @@ pub mod fdb;
 pub mod guard;
 pub mod ipvlan;
 pub mod link;
+pub mod loops;
 pub mod macvlan;
 pub mod multicast;
 pub mod neigh;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::due::{Changes, Due};
 use super::ipvlan::IpvlanPort;
+use super::loops::LoopNews;
 use super::macvlan::MacvlanPort;
 use super::neigh::Neighbour;
 use super::{Address, Bridge, Ipvlan, Macvlan, VlanDevice};
@@ -268,6 +269,8 @@ pub struct Network {
     pub(super) to_watch: Option<Vec<NetdevId>>,
     /// Frames of netdevs' own (BPDUs, queries): out of the wire side, or to the netdev's own stack.
     pub(super) transmits: VecDeque<(NetdevId, Side, Vec<u8>)>,
+    /// News of loops, for whoever watches.
+    pub(super) loop_news: VecDeque<LoopNews>,
 }
 
 impl Default for Network {
@@ -295,6 +298,7 @@ impl Network {
             vlan_counters: 0,
             multicast_counters: 0,
             transmits: VecDeque::new(),
+            loop_news: VecDeque::new(),
         };
         let own = network.create_namespace(None);
         for name in outside {
@@ -674,7 +678,7 @@ impl Network {
         u32::try_from(position).ok()
     }
 
-    fn full_name(&self, ns: NamespaceId, name: &str) -> String {
+    pub(super) fn full_name(&self, ns: NamespaceId, name: &str) -> String {
         match self.namespace_name(ns) {
             Some(ns) => format!("{ns}/{name}"),
             None => name.to_owned(),

@@ -297,7 +297,8 @@ impl Network {
         let Some((bridge, number)) = self.netdev(id).port else {
             return;
         };
-        let shut = self.port(id).is_some_and(|(_, port)| port.guard.is_shut());
+        let shut = |(_, port): (NetdevId, &Port)| port.guard.is_shut() || port.is_looped();
+        let shut = self.port(id).is_some_and(shut);
         let (running, speed) = (self.running(id) && !shut, self.speed(id));
         self.with_tree(now, bridge, false, |tree| {
             tree.set_link(now, number, running, speed);

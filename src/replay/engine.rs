@@ -8,6 +8,7 @@ use crate::control::{Control, Output, Reply};
 use crate::iproute::command::Command;
 use crate::iproute::script::{Flow, Item, Script, Sink as Stream, Streams};
 use crate::netdev::Network;
+use crate::netdev::loops::LoopNews;
 use crate::switch::{
     AttachmentId, Counters, Egress, Lost, NetdevId, Originate, PacketType, Plan, Side, Verdict,
     forward, hand_up, originate,
@@ -44,6 +45,8 @@ pub enum Event<'a> {
         /// The copy.
         octets: &'a [u8],
     },
+    /// A bridge has news of a loop.
+    Loop(&'a LoopNews),
     /// A command of the script was executed.
     Command {
         /// The command.
@@ -372,6 +375,10 @@ impl<'s> Engine<'s> {
                 Output::Receive(netdev, octets) => {
                     self.originate(hand_up, netdev, &octets, sink)?;
                 }
+                Output::Loop(news) => {
+                    let network = self.control.network();
+                    sink.event(self.now, network, Event::Loop(&news))?;
+                }
             }
         }
         Ok(())
@@ -476,6 +483,7 @@ mod tests {
                 } => format!("#{id} in {} {verdict:?}", name(ingress)),
                 Event::Copy { id, egress, .. } => format!("#{id} out {}", name(egress)),
                 Event::Command { item, reply } => format!("{} -> {}", item.text, reply.status),
+                Event::Loop(news) => news.to_string(),
             };
             self.0.push(format!("{} {text}", now.as_nanos()));
             Ok(())

@@ -231,6 +231,11 @@ impl Sink for Recorder {
     fn event(&mut self, now: Instant, network: &Network, event: Event<'_>) -> io::Result<()> {
         match event {
             Event::Command { item, reply } => self.command(now, item, reply),
+            // The summary has it, too; who reads along wants to know now.
+            Event::Loop(news) => match &mut self.print {
+                Some((_, errors)) => writeln!(errors, "tapswitch: at {now} s: {news}"),
+                None => Ok(()),
+            },
             Event::Frame {
                 id,
                 ingress,

@@ -20,6 +20,7 @@
 //! With VLAN filtering on, every frame that passed `classify` has its VLAN's tag aside; where it
 //! leaves, the tag stays or goes. Without, nobody looks at tags.
 
+use super::alarm;
 use super::egress::TrapKind;
 use super::guard;
 use super::mdb::PlanMulticast;
@@ -43,8 +44,10 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
     let Some(port) = bridge.port(number) else {
         return walk.refuse(DropReason::IngressPortState);
     };
-    if port.guard.as_ref().is_some_and(|guard| guard.is_shut()) {
-        return walk.refuse(DropReason::PortShut);
+    if let Some(guard) = &port.guard
+        && guard.is_shut()
+    {
+        return walk.refuse(guard.why_shut());
     }
     if let Err(reason) = screen_source(walk.header.source) {
         return walk.refuse(reason);
@@ -149,7 +152,7 @@ fn relay_group(
             return;
         }
     } else {
-        flood(walk, bridge, &bridge.flood, Some(port), vlan, transit);
+        flood(walk, bridge, &bridge.flood, Some(from), vlan, transit);
         if let Some(counted) = counted {
             count_sent(
                 walk,
@@ -570,7 +573,7 @@ fn select(
         }
         // Only local entries have no port.
         Some(Target { port: None, .. }) => walk.refuse(DropReason::ToSelf),
-        None => flood(walk, bridge, &bridge.flood, Some(from.1), vlan, transit),
+        None => flood(walk, bridge, &bridge.flood, Some(from), vlan, transit),
     }
     if bridge.promiscuous {
         pass_up(walk, bridge, vlan, transit);
@@ -618,10 +621,14 @@ fn flood(
     walk: &mut Walk<'_>,
     bridge: &PlanBridge,
     sets: &FloodSets,
-    from: Option<&PlanPort>,
+    from: Option<(PortNo, &PlanPort)>,
     vlan: Vlan<'_>,
     transit: Transit,
 ) {
+    if let Some(alarm) = &bridge.alarm {
+        let vid = vlan.map(|(vid, _)| vid);
+        alarm::flooded(walk, (bridge, alarm), from, vid, &transit);
+    }
     let destination = walk.header.destination;
     let counters = &mut walk.counters.bridges[bridge.netdev.index()];
     let set = if destination.is_broadcast() {
@@ -634,7 +641,7 @@ fn flood(
         counters.flooded_unknown += 1;
         &sets.unicast
     };
-    let mut barred = from.map_or(&PortSet::EMPTY, |from| &from.barred);
+    let mut barred = from.map_or(&PortSet::EMPTY, |(_, from)| &from.barred);
     let mut spared;
     if transit.answered
         && let Some(neighbours) = &bridge.neighbours

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::trail::Trail;
 use super::transit::{Edit, Heads, Transit};
 use super::{AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};
 use crate::wire::Vid;
@@ -56,6 +57,9 @@ pub enum TrapKind {
     /// To a group, and somebody said something about groups: IGMP, MLD, or a router's announcement. It
     /// is forwarded, or not, all the same.
     Multicast,
+    /// A bridge's alarm has noticed a loop, and left what it saw ([`Alarm::take`](super::alarm::Alarm::take)).
+    /// Whatever becomes of the frame otherwise.
+    Loop,
 }
 
 /// What a batch leads to. Reused from batch to batch: once its queues have grown, a batch allocates
@@ -70,6 +74,7 @@ pub struct Egress {
     /// Copies that a netdev is still to receive, each with its priority.
     pub(super) pending: VecDeque<(NetdevId, Transit, u32)>,
     pub(super) heads: Heads,
+    pub(super) trail: Trail,
 }
 
 impl Egress {
@@ -117,5 +122,6 @@ impl Egress {
         self.lost.clear();
         self.traps.clear();
         self.heads.clear();
+        self.trail.start();
     }
 }

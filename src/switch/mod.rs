@@ -6,9 +6,10 @@
 //!
 //! Nothing here reads a clock, does I/O, spawns a thread or allocates per frame. Read [`path`] first
 //! (how a frame moves between netdevs), then [`vlan`], [`macvlan`] and [`ipvlan`] (uppers), [`bridge`] (a frame's way through a bridge), then
-//! [`fdb`] (the filtering database) and [`mdb`] (the multicast one). [`plan`] is what control publishes, [`counters`] what a worker
+//! [`fdb`] (the filtering database) and [`mdb`] (the multicast one). [`alarm`] is how a loop is noticed, [`plan`] what control publishes, [`counters`] what a worker
 //! counts.
 
+pub mod alarm;
 pub mod bridge;
 pub mod counters;
 pub mod egress;
@@ -22,10 +23,12 @@ pub mod multicast_stats;
 pub mod neighbours;
 pub mod path;
 pub mod plan;
+mod trail;
 mod transit;
 pub mod verdict;
 pub mod vlan;
 
+pub use alarm::{Alarm, PlanAlarm, Sighting};
 pub use counters::{
     AttachmentCounters, BridgeCounters, Counters, GuardCounters, NetdevCounters, VlanCounters,
 };
@@ -40,6 +43,7 @@ pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
     PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
 };
+pub use trail::Crossing;
 pub use transit::Edit;
 pub use verdict::{DropReason, PacketType, Verdict};
 pub use vlan::{PlanVlanDevice, Uppers};

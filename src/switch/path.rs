@@ -9,14 +9,15 @@ use super::egress::{Copy, Lost, Trap, TrapKind};
 use super::fdb::View;
 use super::transit::{Heads, Transit, TruncatedTag};
 use super::{
-    AttachmentId, Counters, DropReason, Egress, Key, NetdevId, PacketType, Plan, PlanAttachment,
-    PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, bridge, ipvlan, macvlan, vlan,
+    AttachmentId, Counters, Crossing, DropReason, Egress, Key, NetdevId, PacketType, Plan,
+    PlanAttachment, PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, alarm, bridge,
+    ipvlan, macvlan, vlan,
 };
 use crate::time::Instant;
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 
 /// Netdev-to-netdev hops that one frame and all its copies may make. Enough for one broadcast in a
-/// domain of 16,000 veth hosts; a loop without spanning tree reaches it and ends there.
+/// domain of 16,000 veth hosts; a loop without spanning tree reaches it and ends there, and [`alarm`] tells of it.
 pub const HOP_LIMIT: u32 = 16_384;
 
 /// Decides a batch: frames that came in by one attachment, in order.
@@ -140,6 +141,12 @@ impl Header {
         ether_type: 0,
     };
 
+    /// Makes the header of a frame of no particular type.
+    #[cfg(test)]
+    pub(super) const fn of(destination: MacAddr, source: MacAddr) -> Self {
+        Self::new(destination, source, 0x88b5)
+    }
+
     #[inline]
     fn parse(octets: &[u8]) -> Option<Self> {
         let frame = Ethernet::parse(octets).ok()?;
@@ -194,6 +201,8 @@ pub(super) struct Walk<'a> {
     copies: u32,
     trapped: bool,
     refused: Option<DropReason>,
+    /// The bridge (by index) whose alarm has told of a loop of this frame.
+    looped: Option<u32>,
 }
 
 impl<'a> Walk<'a> {
@@ -223,6 +232,7 @@ impl<'a> Walk<'a> {
             copies: 0,
             trapped: false,
             refused: None,
+            looped: None,
         }
     }
 
@@ -276,13 +286,26 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes on with the copies that met another bridge, until there are none or they have gone too far.
+    #[inline(always)]
     fn drain(&mut self) {
+        if !self.egress.pending.is_empty() {
+            self.drain_all();
+        }
+    }
+
+    #[inline(never)]
+    fn drain_all(&mut self) {
         while let Some((netdev, transit, priority)) = self.egress.pending.pop_front() {
             if self.hop() {
                 self.receive_again(netdev, transit, priority);
             } else {
                 self.lose(netdev, DropReason::HopLimit);
             }
+        }
+        let looped = self.looped.take();
+        let alarm = looped.and_then(|bridge| self.plan.bridges[bridge as usize].alarm.as_ref());
+        if let Some(alarm) = alarm {
+            alarm.shared.count(self.hops.min(HOP_LIMIT));
         }
     }
 
@@ -457,8 +480,37 @@ impl<'a> Walk<'a> {
                 (self.header, self.priority, self.mistaken) = saved;
             }
             // The pair takes the priority off (____dev_forward_skb).
-            _ => self.egress.pending.push_back((peer_id, transit, 0)),
+            _ => {
+                self.note_crossing(id, peer_id, &mut transit);
+                self.egress.pending.push_back((peer_id, transit, 0));
+            }
         }
+    }
+
+    /// Notes that a copy crosses to a netdev from which it may go on, and whether it goes round.
+    fn note_crossing(&mut self, from: NetdevId, to: NetdevId, transit: &mut Transit) {
+        let crossing = Crossing { from, to };
+        let trail = &mut self.egress.trail;
+        let (step, round) = trail.cross(self.frame, transit.step, crossing, transit.tag);
+        transit.step = step;
+        if round {
+            alarm::went_round(self, transit);
+        }
+    }
+
+    /// Whether a copy of the frame has gone round a loop of the network's own.
+    pub(super) fn goes_round(&self) -> bool {
+        self.egress.trail.goes_round(self.frame)
+    }
+
+    /// Returns the loop that a copy has gone round, oldest crossing first, with the tag aside there.
+    pub(super) fn round(&self) -> &[(Crossing, Option<Tag>)] {
+        self.egress.trail.round()
+    }
+
+    /// The hops of this frame are those of a loop that a bridge's alarm counts.
+    pub(super) fn blame(&mut self, bridge: u32) {
+        self.looped = Some(bridge);
     }
 
     /// Whether a frame is longer than a netdev takes from another (`is_skb_forwardable`).

@@ -152,6 +152,7 @@ impl Bench {
             neighbours: None,
             vlans: None,
             multicast: None,
+            alarm: None,
             ports: slots,
             flood: sets,
             host_flood: sets,

@@ -7,6 +7,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
+use super::alarm::PlanAlarm;
 use super::guard::PlanGuard;
 use super::mdb::PlanMulticast;
 use super::neighbours::PlanNeighbours;
@@ -322,6 +323,8 @@ pub struct PlanBridge {
     pub vlans: Option<Arc<PlanVlans>>,
     /// Multicast snooping; `None` while it is off.
     pub multicast: Option<PlanMulticast>,
+    /// The loop alarm; `None` while it is off.
+    pub alarm: Option<PlanAlarm>,
     /// By port number; `None` where no port has the number.
     pub ports: Vec<Option<PlanPort>>,
     /// Flood sets for frames that came in by a port.

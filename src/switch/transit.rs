@@ -15,6 +15,7 @@
 )]
 
 use super::PacketType;
+use super::trail::Step;
 use crate::wire::{MacAddr, TAG_LEN, Tag, TagType};
 
 /// Octets of the two addresses, behind which a tag belongs.
@@ -38,6 +39,8 @@ pub(super) struct Transit {
     pub(super) answered: bool,
     /// A DHCP client's message: only for ports that servers may be behind.
     pub(super) for_servers: bool,
+    /// The last crossing of its way ([`super::trail`]).
+    pub(super) step: Step,
     /// The octets in front of the rest of the ingress frame; none for its own addresses.
     head: Head,
     /// Where the rest begins in the ingress frame.
@@ -75,6 +78,7 @@ impl Transit {
             tag: None,
             answered: false,
             for_servers: false,
+            step: 0,
             head: Head::OWN,
             skip: ADDRESSES as u32,
         }

@@ -135,6 +135,8 @@ drop_reasons! {
     VlanIngressState = "vlan_ingress_state", "the ingress port is disabled, listening or blocking in this VLAN";
     /// A violation of port security closed the ingress port.
     PortShut = "port_shut", "a violation of port security closed the ingress port";
+    /// The loop guard of the bridge has blocked the ingress port.
+    LoopBlocked = "loop_blocked", "the ingress port closes a loop, and the loop guard of its bridge has blocked it";
     /// Port security: this station may not be behind this port.
     PortSecurity = "port_security", "port security: the source may not be behind this port";
     /// DHCP snooping: the message is malformed.

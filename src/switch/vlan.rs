@@ -39,7 +39,7 @@ impl Uppers {
     }
 
     /// Returns the device of a tag's VLAN.
-    fn get(&self, tag: Tag) -> Option<NetdevId> {
+    pub(super) fn get(&self, tag: Tag) -> Option<NetdevId> {
         let key = |(tag_type, vid, _): &(TagType, u16, NetdevId)| (*tag_type, *vid);
         let wanted = (tag.tag_type, tag.vid());
         let at = self.devices.binary_search_by_key(&wanted, key).ok()?;

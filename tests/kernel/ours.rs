@@ -133,7 +133,7 @@ impl Ours {
         let mut copies = Vec::new();
         while let Some(output) = self.control.poll_output() {
             let (way, netdev, octets): (Originate, _, _) = match output {
-                Output::Plan(_) => continue,
+                Output::Plan(_) | Output::Loop(_) => continue,
                 Output::Transmit(netdev, octets) => (originate, netdev, octets),
                 Output::Receive(netdev, octets) => (hand_up, netdev, octets),
             };

@@ -5,8 +5,10 @@
 //! sandbox, except where `--host` is what is tested; names there carry this process's number.
 
 mod bench;
+mod loops;
 mod offloads;
 mod options;
+mod place;
 mod spanning_tree;
 mod vlans;
 

@@ -6,6 +6,7 @@ mod bridge;
 mod fdb;
 mod guard;
 mod link;
+mod loops;
 mod mdb;
 mod neigh;
 mod tree;

@@ -16,9 +16,13 @@ impl Apply<'_> {
             StpMode::Stp => stp::Mode::Stp,
             StpMode::Rstp => stp::Mode::Rstp,
         });
-        self.network
-            .set_tree(self.now, id, mode, options.tx_hold_count)?;
-        Ok(())
+        if mode.is_some() || options.tx_hold_count.is_some() {
+            // Either is refused before anything is done.
+            self.check_loops(id, options.loops)?;
+            self.network
+                .set_tree(self.now, id, mode, options.tx_hold_count)?;
+        }
+        self.loops_set(id, options.loops)
     }
 }
 

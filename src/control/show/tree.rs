@@ -37,6 +37,7 @@ impl Show<'_> {
             root_port: info.root_port.map_or(0, PortNo::get),
             root_path_cost: info.root_path_cost,
             topology_change: info.topology_change,
+            loops: self.loops(bridge),
             ports: ports
                 .into_iter()
                 .filter_map(|port| self.tree_port(bridge, port))

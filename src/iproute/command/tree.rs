@@ -3,18 +3,22 @@
 //!
 //! ```text
 //! tapswitch bridge set dev BRIDGE [stp_mode stp|rstp] [tx_hold_count N]
+//!                                [loop_alarm on|off] [loop_guard block|off] [recovery SECONDS|off]
 //! tapswitch [-j] bridge [show [dev BRIDGE]]
 //! tapswitch [-s] [-j] stp [show [dev BRIDGE]]
 //! ```
 
-/// Settings of a bridge's spanning tree (`tapswitch bridge set dev BRIDGE …`); what is not given stays as
-/// it is.
+use super::LoopOptions;
+
+/// Settings of a bridge (`tapswitch bridge set dev BRIDGE …`); what is not given stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeOptions {
     /// `stp_mode stp|rstp`.
     pub mode: Option<StpMode>,
     /// `tx_hold_count N`: BPDUs that a port may send in any second, 1 to 10; for RSTP.
     pub tx_hold_count: Option<u8>,
+    /// What is about loops that no spanning tree cuts.
+    pub loops: LoopOptions,
 }
 
 /// Which spanning tree protocol a bridge speaks while its `stp_state` is 1.

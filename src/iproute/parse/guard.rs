@@ -135,7 +135,7 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
                 o.secure_macs.push((add, mac, in_vlan(args)?));
             }
             Key::Violation => o.violation = Some(violation(args)?),
-            Key::Recovery => o.recovery = Some(off_or(args, MAX_RECOVERY)?),
+            Key::Recovery => o.recovery = Some(recovery(args)?),
             Key::IpBinding => o.ip_binding = Some(strict_on_off(args)?),
             Key::DhcpTrusted => o.dhcp_trusted = Some(strict_on_off(args)?),
             Key::Bind => {
@@ -189,6 +189,11 @@ fn in_vlan(args: &mut Args<'_>) -> Result<Option<Vid>, Fault> {
     }
     args.take();
     vid(args).map(Some)
+}
+
+/// Reads a time after which something that was shut opens again: `off` or seconds.
+pub(super) fn recovery(args: &mut Args<'_>) -> Result<Option<u32>, Fault> {
+    off_or(args, MAX_RECOVERY)
 }
 
 /// Reads `off` or a number from 1 on.

@@ -14,6 +14,7 @@ mod guard;
 mod ip;
 mod ipvlan;
 mod link;
+mod loops;
 mod macvlan;
 mod mdb;
 mod neigh;

@@ -3,6 +3,7 @@
 //! Its words are taken whole; [`TreeOptions`] has the grammar.
 
 use super::args::{Args, decimal, fault, ifname};
+use super::loops;
 use crate::iproute::command::{Admin, StpMode, TreeOptions, Verb};
 use crate::iproute::fault::Fault;
 
@@ -63,15 +64,17 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
                 let word = args.value("a decimal number from 1 to 10")?;
                 options.tx_hold_count = u8::try_from(decimal(word, 1, 10)?).ok();
             }
+            key if loops::KEYS.contains(&key) => loops::set(args, key, &mut options.loops)?,
             _ => {
+                let keys = ["dev", "stp_mode", "tx_hold_count"].into_iter();
                 return Err(fault(word, "not an option of \"tapswitch bridge set\"")
-                    .expect_one_of(["dev", "stp_mode", "tx_hold_count"].into_iter()));
+                    .expect_one_of(keys.chain(loops::KEYS)));
             }
         }
     }
     match dev {
         Some(_) if options == TreeOptions::default() => {
-            Err(args.missing("\"stp_mode\" or \"tx_hold_count\""))
+            Err(args.missing("an option, like \"stp_mode\" or \"loop_guard\""))
         }
         Some(dev) => Ok(Verb::TreeSet(dev, options)),
         None => Err(args.missing("\"dev\" and the name of a bridge")),

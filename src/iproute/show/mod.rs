@@ -24,6 +24,7 @@ mod golden_bridge;
 mod guard;
 mod link;
 mod link_info;
+mod loops;
 mod mdb;
 mod neigh;
 mod netns;

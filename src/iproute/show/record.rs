@@ -7,6 +7,7 @@
 //! addresses in seconds, sizes in octets.
 
 mod guard;
+mod loops;
 mod mdb;
 mod neigh;
 mod tree;
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 pub use crate::wire::BridgeId;
 use crate::wire::MacAddr;
 pub use guard::{BindingRecord, GuardRecord, StormRecord};
+pub use loops::{LoopRecord, LoopsRecord};
 pub use mdb::{MdbRecord, RouterRecord};
 pub use neigh::NeighRecord;
 pub use tree::{StpPortRecord, StpPortTree, StpRecord};

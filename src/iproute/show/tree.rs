@@ -23,6 +23,7 @@ use std::time::Duration;
 use super::ShowError;
 use super::link::Links;
 use super::link_info::PORT_STATES;
+use super::loops;
 use super::printer::{Printer, Value};
 use super::record::{LinkRecord, StpPortRecord, StpRecord};
 use crate::iproute::command::{Format, StpMode};
@@ -61,6 +62,7 @@ pub fn settings(
         printer.field("ifname", &*name, format_args!("{name}: "));
         printer.labelled("stp_mode", "stp_mode", tree.mode.name());
         printer.number("tx_hold_count", tree.tx_hold_count);
+        loops::print(&mut printer, &tree.loops);
         printer.text('\n');
         printer.close();
     }
@@ -184,6 +186,7 @@ fn statistics(printer: &mut Printer, port: &StpPortRecord) {
 #[cfg(test)]
 mod tests {
     use super::super::golden;
+    use super::super::record::{LoopRecord, LoopsRecord};
     use super::*;
     use crate::wire::{BridgeId, MacAddr};
 
@@ -221,6 +224,11 @@ mod tests {
             root_port: 1,
             root_path_cost: 2000,
             topology_change: true,
+            loops: LoopsRecord {
+                alarm: true,
+                recovery: Some(60),
+                ..LoopsRecord::default()
+            },
             ports: vec![
                 port(3, "root", 3),
                 StpPortRecord {
@@ -241,6 +249,26 @@ mod tests {
             ifindex: 6,
             on: false,
             mode: StpMode::Stp,
+            loops: LoopsRecord {
+                alarm: true,
+                guard: true,
+                recovery: None,
+                blocked: vec![
+                    ("p2".to_owned(), Some(Duration::from_millis(59_509))),
+                    ("p3".to_owned(), None),
+                ],
+                seen: vec![LoopRecord {
+                    path: ["br1:p2", "(outside)", "br1:p3"]
+                        .map(str::to_owned)
+                        .to_vec(),
+                    outside: true,
+                    copies: 17,
+                    copies_per_second: Some(8500),
+                    sightings: 1,
+                    last: Duration::from_millis(500),
+                    blocks: 1,
+                }],
+            },
             ports: Vec::new(),
             ..tree.clone()
         };
@@ -310,12 +338,22 @@ mod tests {
         let text = settings(&links(), &trees(), None, format(false, 0)).expect("bridges");
         assert_eq!(
             text,
-            "br0: stp_mode rstp tx_hold_count 6 \nbr1: stp_mode stp tx_hold_count 6 \n"
+            "br0: stp_mode rstp tx_hold_count 6 loop_alarm on loop_guard off recovery 60 \n\
+             br1: stp_mode stp tx_hold_count 6 loop_alarm on loop_guard block recovery off \n    \
+             blocked p2 opens 59.50 \n    \
+             blocked p3 \n    \
+             loop br1:p2 → (outside) → br1:p3 copies 17 copies_per_second 8500 sightings 1 last 0.50 blocks 1 \n"
         );
         let text = settings(&links(), &trees(), Some("br1"), format(true, 0)).expect("a bridge");
         assert_eq!(
             text,
-            "[{\"ifname\":\"br1\",\"stp_mode\":\"stp\",\"tx_hold_count\":6}]\n"
+            concat!(
+                r#"[{"ifname":"br1","stp_mode":"stp","tx_hold_count":6,"loop_alarm":true,"loop_guard":"block","#,
+                r#""recovery":null,"blocked":[{"ifname":"p2","opens":59.50},{"ifname":"p3","opens":null}],"#,
+                r#""loops":[{"path":["br1:p2","(outside)","br1:p3"],"outside":true,"copies":17,"#,
+                r#""copies_per_second":8500,"sightings":1,"last":0.50,"blocks":1}]}]"#,
+                "\n"
+            )
         );
         let error =
             settings(&links(), &trees(), Some("p1"), format(true, 0)).expect_err("no bridge");

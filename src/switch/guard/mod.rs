@@ -44,6 +44,8 @@ pub struct PlanGuard {
     pub bindings: Arc<Bindings>,
     /// VLANs of untagged frames by station.
     pub mac_vlans: Option<Arc<HashMap<MacAddr, Vid>>>,
+    /// The loop guard of the bridge has blocked the port.
+    pub looped: bool,
 }
 
 /// Who may be behind a port of a bridge on which DHCP is looked at.
@@ -56,13 +58,21 @@ pub enum DhcpPort {
 }
 
 impl PlanGuard {
-    /// Whether a violation closed the port.
+    /// Whether a guard has closed the port: a violation of its security did, or the loop guard.
     #[inline]
     #[must_use]
     pub fn is_shut(&self) -> bool {
-        self.security
-            .as_ref()
-            .is_some_and(|security| security.is_shut())
+        let violated = || self.security.as_ref().is_some_and(|it| it.is_shut());
+        self.looped || violated()
+    }
+
+    /// Returns why a frame does not come in by a closed port.
+    #[must_use]
+    pub(super) const fn why_shut(&self) -> DropReason {
+        match self.looped {
+            true => DropReason::LoopBlocked,
+            false => DropReason::PortShut,
+        }
     }
 
     /// Whether frames to reserved addresses may teach the FDB their source: not past port security.

@@ -36,6 +36,7 @@ fn guard(dhcp: Option<DhcpPort>, bound: bool) -> PlanGuard {
         bound,
         bindings: Arc::new(bindings),
         mac_vlans: None,
+        looped: false,
     }
 }
 

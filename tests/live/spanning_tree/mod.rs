@@ -4,13 +4,11 @@
 //! which end of which cable is blocked, a ping passes once and once only, and when the cable in use is
 //! cut the other one takes over. Once we are the root, once they.
 
-mod place;
-
 use std::path::PathBuf;
 use std::thread;
 
 use crate::bench::{self, Run, Running, need};
-use place::{Kernel, Ovs, Place, State, Times};
+use crate::place::{Kernel, Ovs, Place, State, Times, unique};
 
 /// As short as the kernel takes.
 const SHORT: Times = Times {
@@ -116,12 +114,6 @@ impl Ours {
 
 fn done(folder: &tempfile::TempDir, phase: usize) -> PathBuf {
     folder.path().join(format!("done{phase}"))
-}
-
-fn unique() -> usize {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn classic(times: Times, priority: u16) -> String {

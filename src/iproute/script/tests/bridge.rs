@@ -416,6 +416,8 @@ const NEWER: &[&str] = &[
     "tapswitch port set dev p1 speed auto",
     "tapswitch bridge set dev br0 stp_mode rstp",
     "tapswitch bridge set tx_hold_count 10 dev br0",
+    "tapswitch bridge set dev br0 loop_alarm on loop_guard block recovery 5",
+    "tapswitch bridge set dev br0 stp_mode stp loop_guard off recovery off",
     "tapswitch bridge",
     "tapswitch -j bridge show dev br0",
     "tapswitch -n sw stp show -j dev br0",
@@ -458,6 +460,9 @@ const NOT_OURS: &[&str] = &[
     "tapswitch bridge set dev br0",
     "tapswitch bridge set dev br0 stp_mode mstp",
     "tapswitch bridge set dev br0 tx_hold_count 11",
+    "tapswitch bridge set dev br0 loop_alarm block",
+    "tapswitch bridge set dev br0 loop_guard",
+    "tapswitch bridge set dev br0 recovery 0",
     "tapswitch bridge add dev br0",
     "tapswitch stp set dev br0",
     "tapswitch stp show br0",
@@ -536,6 +541,10 @@ const WRONG: &[(&str, &str)] = &[
     (
         "tapswitch port set dev p1 storm_brodcast 5fps",
         "1:27: \"storm_brodcast\": not an option of \"tapswitch port set\"; expected dev, storm_broadcast, storm_multicast, storm_unknown, max_macs, secure_mac, no_secure_mac, violation, recovery, ip_binding, dhcp_trusted, bind, unbind, mac_vlan, no_mac_vlan, private, p2p, edge, bpdu_guard, bpdu_filter, loop_guard, tc_guard or speed (did you mean \"storm_broadcast\"?)",
+    ),
+    (
+        "tapswitch bridge set dev br0 loop_guard on",
+        "1:41: \"on\": the loop guard of a bridge blocks; that of a port's spanning tree is \"tapswitch port set\"; expected block or off",
     ),
     (
         "tapswitch port set dev p1 storm_broadcast 64kbps",

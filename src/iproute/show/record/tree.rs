@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::LoopsRecord;
 use crate::iproute::command::{PortTreeOptions, StpMode};
 use crate::wire::BridgeId;
 
@@ -26,6 +27,8 @@ pub struct StpRecord {
     pub root_path_cost: u32,
     /// Whether the topology is changing.
     pub topology_change: bool,
+    /// What it does about loops that no spanning tree cuts.
+    pub loops: LoopsRecord,
     /// The ports, by number.
     pub ports: Vec<StpPortRecord>,
 }

@@ -14,14 +14,14 @@ use crate::bench::await_that;
 const AT_MOST: &str = "300";
 
 /// The namespace, held by a process that sleeps.
-pub(super) struct Place {
+pub(crate) struct Place {
     holder: Child,
     enter: Vec<String>,
 }
 
 impl Place {
     /// Makes the namespace.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut holder = Command::new("unshare")
             .args(["-n", "-m", "sh", "-c"])
             .arg(format!(
@@ -42,7 +42,7 @@ impl Place {
     }
 
     /// Returns the words that start a program in the namespace.
-    pub(super) fn enter(&self) -> Vec<&str> {
+    pub(crate) fn enter(&self) -> Vec<&str> {
         self.enter.iter().map(String::as_str).collect()
     }
 
@@ -54,7 +54,7 @@ impl Place {
     }
 
     /// Runs a program there to its end; what it printed, or what it complained about.
-    pub(super) fn attempt(&self, words: &[&str]) -> Result<String, String> {
+    pub(crate) fn attempt(&self, words: &[&str]) -> Result<String, String> {
         let output = self.command(words).output().unwrap();
         let text = |octets| String::from_utf8_lossy(octets).into_owned();
         match output.status.success() {
@@ -64,21 +64,21 @@ impl Place {
     }
 
     /// Runs a program that does not fail, given as one line.
-    pub(super) fn run(&self, line: &str) -> String {
+    pub(crate) fn run(&self, line: &str) -> String {
         let words: Vec<_> = line.split_whitespace().collect();
         self.attempt(&words)
             .unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
     /// Makes a cable with both ends up: `near` for the other switch, `far` for ours.
-    pub(super) fn cable(&self, near: &str, far: &str) {
+    pub(crate) fn cable(&self, near: &str, far: &str) {
         self.run(&format!("ip link add {near} type veth peer name {far}"));
         self.run(&format!("ip link set {near} up"));
         self.run(&format!("ip link set {far} up"));
     }
 
     /// Gives the station that the tests ping to a bridge.
-    pub(super) fn station(&self, bridge: &str) {
+    pub(crate) fn station(&self, bridge: &str) {
         self.run(&format!("ip addr add 10.0.0.9/24 dev {bridge}"));
     }
 }
@@ -90,19 +90,26 @@ impl Drop for Place {
     }
 }
 
+/// Returns a number that no other test of this process has.
+pub(crate) fn unique() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Stands for a root that not all ports know.
 const NOT_AGREED: &str = "not agreed";
 
 /// What a bridge says of its spanning tree: the root, and the state of each port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) root: String,
-    pub(super) ports: BTreeMap<String, String>,
+pub(crate) struct State {
+    pub(crate) root: String,
+    pub(crate) ports: BTreeMap<String, String>,
 }
 
 impl State {
     /// Returns the state of a port, in the words of classic STP. Open vSwitch does not name the disabled.
-    pub(super) fn port(&self, name: &str) -> &str {
+    pub(crate) fn port(&self, name: &str) -> &str {
         match self.ports.get(name).map_or("", String::as_str) {
             "" => "disabled",
             "discarding" => "blocking",
@@ -111,7 +118,7 @@ impl State {
     }
 
     /// Puts what two bridges say together.
-    pub(super) fn and(mut self, other: Self) -> Self {
+    pub(crate) fn and(mut self, other: Self) -> Self {
         if self.root != other.root {
             self.root = NOT_AGREED.to_owned();
         }
@@ -121,7 +128,7 @@ impl State {
 
     /// Reads what `ip -j -d link show` printed of a bridge's ports. (Of the bridge itself iproute2 6.1 prints
     /// its own identifier as that of the root.)
-    pub(super) fn of_ports(printed: &str) -> Self {
+    pub(crate) fn of_ports(printed: &str) -> Self {
         let printed: Value = serde_json::from_str(printed).unwrap_or_default();
         let mut state = Self::default();
         for row in printed.as_array().into_iter().flatten() {
@@ -145,19 +152,19 @@ impl State {
 
 /// Times as short as both sides take, in seconds.
 #[derive(Clone, Copy)]
-pub(super) struct Times {
-    pub(super) hello: u32,
-    pub(super) max_age: u32,
-    pub(super) forward_delay: u32,
+pub(crate) struct Times {
+    pub(crate) hello: u32,
+    pub(crate) max_age: u32,
+    pub(crate) forward_delay: u32,
 }
 
 /// The bridge of the kernel that runs.
-pub(super) struct Kernel;
+pub(crate) struct Kernel;
 
 impl Kernel {
     /// Makes the bridge, with spanning tree, a station's address, and these ports; `None` where the
     /// kernel cannot.
-    pub(super) fn start(
+    pub(crate) fn start(
         place: &Place,
         name: &str,
         times: Times,
@@ -183,20 +190,32 @@ impl Kernel {
         Some(Self)
     }
 
-    pub(super) fn state(&self, place: &Place, name: &str) -> State {
+    /// Makes the bridge without spanning tree or ports; false where the kernel cannot.
+    pub(crate) fn plain(place: &Place, name: &str) -> bool {
+        let add = format!("ip link add {name} type bridge mcast_snooping 0");
+        match place.attempt(&add.split_whitespace().collect::<Vec<_>>()) {
+            Err(error) if error.contains("Unknown device type") => return false,
+            made => made.unwrap(),
+        };
+        place.run(&format!("ip link set {name} up"));
+        place.station(name);
+        true
+    }
+
+    pub(crate) fn state(&self, place: &Place, name: &str) -> State {
         State::of_ports(&place.run(&format!("ip -j -d link show master {name}")))
     }
 }
 
 /// Open vSwitch with its userspace datapath, in a folder of its own.
-pub(super) struct Ovs {
+pub(crate) struct Ovs {
     folder: tempfile::TempDir,
     daemons: Vec<Child>,
 }
 
 impl Ovs {
     /// Starts the database and the switch in the namespace.
-    pub(super) fn start(place: &Place) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         let mut ovs = Self {
             folder: tempfile::tempdir().unwrap(),
             daemons: Vec::new(),
@@ -242,13 +261,13 @@ impl Ovs {
         self.daemons.push(command.spawn().unwrap());
     }
 
-    pub(super) fn vsctl(&self, place: &Place, line: &str) -> String {
+    pub(crate) fn vsctl(&self, place: &Place, line: &str) -> String {
         let socket = self.path("db.sock");
         place.run(&format!("ovs-vsctl --timeout=20 --db=unix:{socket} {line}"))
     }
 
     /// Makes a bridge with these ports. `protocol`: its settings in the words of `ovs-vsctl set bridge`.
-    pub(super) fn bridge(&self, place: &Place, name: &str, protocol: &str, ports: &[&str]) {
+    pub(crate) fn bridge(&self, place: &Place, name: &str, protocol: &str, ports: &[&str]) {
         let mut line =
             format!("add-br {name} -- set bridge {name} datapath_type=netdev {protocol}");
         for (number, port) in (1..).zip(ports) {
@@ -262,13 +281,13 @@ impl Ovs {
     }
 
     /// `ovs-appctl stp/show` or `rstp/show`.
-    pub(super) fn show(&self, place: &Place, line: &str) -> String {
+    pub(crate) fn show(&self, place: &Place, line: &str) -> String {
         let control = self.path("switch.ctl");
         place.run(&format!("ovs-appctl -t {control} {line}"))
     }
 
     /// Reads what `stp/show` and `rstp/show` print.
-    pub(super) fn state(&self, place: &Place, protocol: &str, bridge: &str) -> State {
+    pub(crate) fn state(&self, place: &Place, protocol: &str, bridge: &str) -> State {
         let shown = self.show(place, &format!("{protocol}/show {bridge}"));
         let mut state = State::default();
         let value = |key: &str| {
@@ -278,8 +297,9 @@ impl Ovs {
             line.and_then(|line| line.split_whitespace().nth(1))
                 .unwrap_or_default()
         };
-        let priority: u16 = value(&format!("{protocol}-priority")).parse().unwrap_or(0);
-        let address = value(&format!("{protocol}-system-id"));
+        // Of RSTP it says "stp", too.
+        let priority: u16 = value("stp-priority").parse().unwrap_or(0);
+        let address = value("stp-system-id");
         // As the kernel writes it: no zeros in front.
         let octets = address
             .split(':')
@@ -292,10 +312,12 @@ impl Ovs {
         let rows = shown.lines().skip_while(|line| !line.contains("-----"));
         for row in rows.skip(1) {
             let words: Vec<_> = row.split_whitespace().collect();
-            if let [name, _role, port_state, ..] = words[..] {
-                state
-                    .ports
-                    .insert(name.to_owned(), port_state.to_lowercase());
+            if let [name, role, port_state, ..] = words[..] {
+                let word = match role {
+                    "Disabled" => role,
+                    _ => port_state,
+                };
+                state.ports.insert(name.to_owned(), word.to_lowercase());
             }
         }
         state

@@ -1,0 +1,91 @@
+//! A loop for real: something outside joins two of our TAPs.
+
+use serde_json::Value;
+
+use crate::bench::{self, Run, need};
+use crate::place::{Kernel, Place, unique};
+
+#[test]
+fn a_loop_outside_is_told_of_and_cut() {
+    need!("ip", "ping", "unshare", "nsenter");
+    let place = Place::new();
+    if !Kernel::plain(&place, "kbr") {
+        return bench::skip("the kernel has no bridge");
+    }
+    let host = format!("lo{}n{}", std::process::id(), unique());
+    // The kernel's bridge gets both TAPs as ports while a program waits for it; then a ping, whose
+    // question goes round until the guard has seen it do so. Nothing goes round for longer than that.
+    let script = format!(
+        "ip netns add {host}
+         ip link add br0 type bridge mcast_snooping 0
+         ip link add eth0 netns {host} type veth peer name hp
+         ip -n {host} addr add 10.0.0.1/24 dev eth0
+         ip -n {host} link set eth0 up
+         ip tuntap add t1 mode tap
+         ip tuntap add t2 mode tap
+         ip link set hp master br0
+         ip link set t1 master br0
+         ip link set t2 master br0
+         ip link set hp up
+         ip link set t1 up
+         ip link set t2 up
+         ip link set br0 up
+         tapswitch bridge set dev br0 loop_guard block recovery 4
+         ip netns exec {host} sh -c 'echo ready; while ! ping -qc 1 -W 1 10.0.0.9; do :; done'
+         sleep 0.2
+         ip netns exec {host} ping -qc 3 -i 0.2 -W 2 10.0.0.9
+         tapswitch -j bridge show dev br0
+         sleep 4
+         ip netns exec {host} ping -qc 1 -w 1 10.0.0.99
+         sleep 0.2
+         tapswitch -j bridge show dev br0
+         ip netns exec {host} ping -qc 3 -i 0.2 -W 2 10.0.0.9
+         exit 0
+        "
+    );
+    let mut run = Run::of(&script)
+        .args(["--host", "--exit", "--summary"])
+        .under(&place.enter())
+        .start();
+    run.await_line("ready");
+    for tap in ["t1", "t2"] {
+        place.run(&format!("ip link set {tap} master kbr"));
+    }
+    let mut shown = || -> Value {
+        let ping = run.await_line("packets transmitted, 3 received");
+        assert!(!ping.contains("duplicate"), "{ping}");
+        let line = run.await_line("[{");
+        serde_json::from_str(&line).unwrap()
+    };
+    let first = shown();
+    let text = run.await_line("10.0.0.99");
+    let second: Value = serde_json::from_str(&run.await_line("[{")).unwrap();
+    let ping = run.await_line("packets transmitted, 3 received");
+    assert!(!ping.contains("duplicate"), "{text} {ping}");
+    let end = run.end();
+    assert_eq!(end.status, Some(0), "{end:?}");
+
+    for (shown, blocks) in [(&first[0], 1), (&second[0], 2)] {
+        assert_eq!(
+            shown["blocked"].as_array().map(Vec::len),
+            Some(1),
+            "{shown}"
+        );
+        let loops = shown["loops"].as_array().unwrap();
+        let total = loops
+            .iter()
+            .map(|it| it["blocks"].as_u64().unwrap())
+            .sum::<u64>();
+        assert_eq!(total, blocks, "{shown}");
+        assert_eq!(loops[0]["outside"], true);
+    }
+    for part in [
+        "loop: br0:t",
+        " → (outside) → br0:t",
+        " is blocked for 4 s",
+        "is tried again",
+    ] {
+        assert!(end.stderr.contains(part), "{end:?}");
+    }
+    assert!(end.stdout.contains("loop_blocked"), "{end:?}");
+}
