@@ -196,7 +196,7 @@ impl Network {
     }
 
     /// Adds or deletes a group (`br_mdb_add`, `br_mdb_del`): in this VLAN or, with VLAN filtering, in all
-    /// VLANs of the port if it is 0.
+    /// VLANs of the port (of the bridge, for its own stack) if it is 0.
     ///
     /// # Errors
     /// As the kernel gives them; see [`MdbRefused`].
@@ -213,7 +213,9 @@ impl Network {
         };
         let vids: Vec<u16> = if vid == 0 && bridge.vlans.filtering {
             let vlans = bridge.vlans.iter();
-            let of_port = vlans.filter(|(_, vlan)| vlan.has(spec.port));
+            // Of the bridge itself all that anybody is in, whether its stack is or not.
+            let own = spec.port.is_none();
+            let of_port = vlans.filter(|(_, vlan)| own || vlan.has(spec.port));
             of_port.map(|(vid, _)| vid.get()).collect()
         } else {
             vec![vid]

@@ -4,7 +4,7 @@ use crate::cases::Case;
 use crate::oracle;
 
 /// `bridge mdb show` without what is left of timers.
-const IGMP: &[Case] = &[
+pub(crate) const IGMP: &[Case] = &[
     Case {
         name: "without a querier everything floods, members or not",
         ports: 3,
@@ -470,7 +470,7 @@ fn groups_by_command() {
     crate::check(COMMANDS);
 }
 
-const SOURCES: &[Case] = &[
+pub(crate) const SOURCES: &[Case] = &[
     Case {
         name: "IGMPv3: joins, sources, blocks",
         ports: 4,
@@ -613,7 +613,7 @@ const SOURCES: &[Case] = &[
     },
 ];
 
-const MLD: &[Case] = &[
+pub(crate) const MLD: &[Case] = &[
     Case {
         name: "MLDv1",
         ports: 3,
@@ -662,7 +662,55 @@ const MLD: &[Case] = &[
     },
 ];
 
-const COMMANDS: &[Case] = &[
+pub(crate) const COMMANDS: &[Case] = &[
+    Case {
+        name: "groups by command with a filter mode and sources, and replaced",
+        ports: 4,
+        bridge: "mcast_snooping 1 mcast_igmp_version 3 mcast_mld_version 2",
+        text: "
+            p1: h1 igmp query3 resp 1
+            p1: h1 mld query2 resp 100
+            wait 0.4
+            bridge mdb add dev br0 port p2 grp 239.1.1.1 permanent filter_mode include source_list 10.0.0.8,10.0.0.9
+            bridge -d mdb show
+            p4: h8 udp 239.1.1.1 => p1 p2
+            p4: h7 udp 239.1.1.1 => p1
+            bridge mdb add dev br0 port p3 grp 239.1.1.1 permanent filter_mode exclude source_list 10.0.0.8
+            bridge -d mdb show
+            p4: h8 udp 239.1.1.1 => p1 p2
+            p4: h9 udp 239.1.1.1 => p1 p2 p3
+            p4: h7 udp 239.1.1.1 => p1 p3
+            bridge mdb replace dev br0 port p2 grp 239.1.1.1 permanent filter_mode exclude source_list 10.0.0.7
+            bridge -d mdb show
+            p4: h8 udp 239.1.1.1
+            p4: h7 udp 239.1.1.1
+            p4: h6 udp 239.1.1.1
+            bridge mdb replace dev br0 port p2 grp 239.1.1.1 permanent filter_mode include source_list 10.0.0.6
+            bridge -d mdb show
+            p4: h6 udp 239.1.1.1
+            p4: h8 udp 239.1.1.1
+            bridge mdb add dev br0 port p2 grp 239.1.1.2 permanent filter_mode include
+            bridge mdb add dev br0 port p2 grp 239.1.1.2 src 10.0.0.1 permanent filter_mode include
+            bridge mdb add dev br0 port p2 grp 239.1.1.2 src 10.0.0.1 permanent source_list 10.0.0.2 filter_mode exclude
+            bridge mdb add dev br0 port br0 grp 239.1.1.2 filter_mode include source_list 10.0.0.2
+            bridge mdb add dev br0 port p2 grp 01:00:5e:00:01:01 permanent filter_mode exclude
+            bridge mdb add dev br0 port p2 grp 239.1.1.3 temp filter_mode include source_list 10.0.0.2
+            bridge mdb add dev br0 port p2 grp 239.1.1.4 permanent filter_mode exclude
+            bridge mdb add dev br0 port p2 grp 239.1.1.1 permanent filter_mode include source_list 10.0.0.6
+            bridge mdb replace dev br0 port p3 grp 239.1.1.9 permanent
+            bridge mdb replace dev br0 port p3 grp 239.1.1.9 temp
+            bridge mdb replace dev br0 port br0 grp 239.1.1.9
+            bridge -d mdb show
+            bridge mdb add dev br0 port p2 grp ff0e::1 permanent filter_mode include source_list fe80::8,fe80::9
+            bridge mdb add dev br0 port p3 grp ff0e::1 permanent filter_mode exclude source_list fe80::8
+            p4: h8 udp ff0e::1 => p1 p2
+            p4: h7 udp ff0e::1 => p1 p3
+            bridge mdb add dev br0 port p2 grp ff0e::1 permanent filter_mode include source_list fe80::7
+            bridge mdb del dev br0 port p2 grp 239.1.1.1
+            bridge mdb del dev br0 port p3 grp 239.1.1.1
+            bridge -d mdb show
+            ",
+    },
     Case {
         name: "static groups: permanent, temporary, of a source, of layer 2",
         ports: 3,
@@ -748,7 +796,7 @@ fn by_vlan() {
     crate::check(VLANS);
 }
 
-const VLANS: &[Case] = &[
+pub(crate) const VLANS: &[Case] = &[
     Case {
         name: "with VLAN filtering groups are kept by VLAN",
         ports: 4,
@@ -780,6 +828,11 @@ const VLANS: &[Case] = &[
             p1: h8 igmp join 239.1.1.1 8100:20 => -
             ip link set br0 type bridge vlan_filtering 0
             p1: h9 udp 239.1.1.1 => -
+            bridge mdb show
+            bridge mdb del dev br0 port br0 grp 239.1.1.77
+            bridge mdb add dev br0 port br0 grp 239.1.1.77
+            bridge mdb show
+            bridge mdb del dev br0 port br0 grp 239.1.1.77
             bridge mdb show
             ",
     },

@@ -261,6 +261,7 @@ impl Kernel {
                     thread::sleep(*time);
                 }
                 Step::Carrier(tap, up) => self.plug(tap, *up)?,
+                Step::Reports => write_if_there("ipv4/igmp_link_local_mcast_reports", "1")?,
                 Step::Ipv6(netdev) => {
                     write_if_there(&format!("ipv6/conf/{netdev}/addr_gen_mode"), "1")?;
                     write_if_there(&format!("ipv6/conf/{netdev}/disable_ipv6"), "0")?;

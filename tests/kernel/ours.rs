@@ -38,7 +38,7 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
                 copies.extend(answers);
                 copies.sort();
             }
-            Step::Wait(_) | Step::Ipv6(_) => {}
+            Step::Wait(_) | Step::Ipv6(_) | Step::Reports => {}
             Step::Listen(time) => {
                 let mut copies = ours.catch_up(now + *time);
                 copies.sort();

@@ -6,6 +6,44 @@ use crate::cases::Case;
 /// On any kernel.
 pub(crate) const CASES: &[Case] = &[
     Case {
+        name: "23 mab: who is not let in gets a locked entry, which attracts traffic",
+        ports: 3,
+        bridge: "",
+        text: "
+            bridge link set dev p1 mab on
+            bridge link set dev p1 locked on
+            bridge link set dev p1 mab on
+            bridge link set dev p1 learning off
+            bridge link set dev p1 locked off
+            p1: h1 > all => -
+            p2: h2 > h1 => p1
+            p1: h1 > h2 => -
+            p1: h1 > br0 => -
+            p2: h1 > h9 => p1 p3
+            p1: h1 > h9 => -
+            p2: h2 > h1 => -
+            bridge fdb replace 02:00:00:00:00:03 dev p1 master static
+            p1: h3 > h9 => p2 p3
+            p1: h4 > h9 => -
+            bridge fdb replace 02:00:00:00:00:04 dev p1 master dynamic
+            p1: h4 > h9 => p2 p3
+            p1: h6 > ll03 type 888e => p1@stack
+            p1: h6 > h9
+            bridge link set dev p1 mab off
+            p1: h5 > h9 => -
+            p2: h2 > h5 => p1 p3
+            p1: h7 > h9 => -
+            bridge link set dev p1 mab on
+            p1: h7 > h9 => -
+            p2: h2 > h7 => p1
+            ip link set p1 down
+            ip link set p1 up
+            p2: h2 > h7 => p1 p3
+            bridge link set dev p1 mab off
+            bridge link set dev p1 locked off
+            p1: h7 > h9 => p2 p3",
+    },
+    Case {
         name: "23 locked: a station that shows up elsewhere is locked out, and back only by command",
         ports: 3,
         bridge: "",

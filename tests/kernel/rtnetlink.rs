@@ -109,7 +109,7 @@ fn vlan_option(port: &str, vid: u16, option: &str, value: &str) -> Option<Reques
     let mut body = vec![AF_BRIDGE, 0, 0, 0];
     body.extend(ifindex(port).to_ne_bytes());
     // BRIDGE_VLAN_INFO_ONLY_OPTS
-    let info = [(1u16 << 7).to_ne_bytes(), vid.to_ne_bytes()].concat();
+    let info = [(1u16 << 6).to_ne_bytes(), vid.to_ne_bytes()].concat();
     let entry = [one(1, &info), one(attribute, &value)].concat();
     put(&mut body, 1 | NESTED, &entry);
     Some(Request {

@@ -10,6 +10,7 @@
 //! p1: h1 > p1 ip 10.0.0.1 10.0.0.2     a packet for an address: see `ipvlan`
 //! p1: h1 arp request 10.0.0.1 10.0.0.2 about neighbours: see `neighbours`
 //! ipv6 br0                             the kernel's netdev takes IPv6 neighbours, as ours do
+//! reports                              the kernel's stacks report groups of the link (224.0.0.X), too
 //! wait 1.5                             seconds
 //! listen 1.5                           the same; what bridges send of themselves in that time counts
 //! unplug p2                            the far end of the TAP is closed: no carrier
@@ -55,6 +56,8 @@ pub(crate) enum Step {
     Carrier(String, bool),
     /// The kernel's netdev gets IPv6, without an address.
     Ipv6(String),
+    /// The kernel's stacks report groups of the link, too.
+    Reports,
 }
 
 /// Named steps.
@@ -124,6 +127,7 @@ impl Step {
                 })
             }
             "ipv6" => Ok(Self::Ipv6(rest.to_owned())),
+            "reports" => Ok(Self::Reports),
             "plug" | "unplug" => Ok(Self::Carrier(rest.to_owned(), first == "plug")),
             _ => {
                 let at = first.strip_suffix(':').ok_or("not a step")?.to_owned();
