@@ -103,7 +103,7 @@ impl Lab {
     fn settle(&mut self) {
         while let Some(output) = self.control.poll_output() {
             match output {
-                Output::Plan(_) | Output::Receive(..) => {}
+                Output::Plan(_) | Output::Receive(..) | Output::Tree(_) => {}
                 Output::Loop(news) => self.news.push(news.to_string()),
                 Output::Transmit(netdev, octets) => {
                     let plan = self.control.plan();

@@ -91,8 +91,8 @@ impl Lab {
             match output {
                 Output::Plan(plan) => self.plan = plan,
                 // Queries: a tree has nothing to say to a stack.
-                Output::Receive(..) => {}
                 Output::Loop(news) => panic!("{news}"),
+                Output::Receive(..) | Output::Tree(_) => {}
                 Output::Transmit(netdev, octets) => {
                     let mut egress = Egress::default();
                     tapswitch::switch::path::originate(

@@ -40,8 +40,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "WHAT")]
     cut: Option<Cut>,
 
-    /// max_age in seconds, 6 to 40, with a forward_delay that goes with it: in RSTP the depth of the tree is
-    /// less than this
+    /// max_age in seconds, 6 to 40, with a forward_delay that goes with it: in RSTP a tree is at most so many
+    /// bridges deep
     #[arg(long, value_name = "SECONDS")]
     max_age: Option<u16>,
 

@@ -31,6 +31,7 @@ use std::sync::{Arc, OnceLock};
 use crate::iproute::command::NetCommand;
 use crate::netdev::due::Changes;
 use crate::netdev::loops::LoopNews;
+use crate::netdev::tree::TreeNews;
 use crate::netdev::{Kind, Network};
 use crate::switch::fdb::Entry;
 use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan, Side, Trap, TrapKind};
@@ -58,6 +59,8 @@ pub enum Output {
     Plan(Arc<Plan>),
     /// Send these octets out of a netdev's wire side, as its own protocols do (BPDUs, queries).
     Transmit(NetdevId, Vec<u8>),
+    /// Tell whoever watches: a guard of a spanning tree has done something, or a port speaks another protocol.
+    Tree(TreeNews),
     /// Have a netdev receive these octets, as if they had come in there: a bridge's queries to its own stack.
     Receive(NetdevId, Vec<u8>),
     /// Tell whoever watches: there is a loop.
@@ -248,6 +251,11 @@ impl Control {
             // As with a BPDU: what is told holds.
             self.publish();
             self.outputs.push_back(Output::Loop(news));
+        }
+        while let Some(news) = self.network.poll_tree_news() {
+            // As with a BPDU: what is told holds.
+            self.publish();
+            self.outputs.push_back(Output::Tree(news));
         }
     }
 

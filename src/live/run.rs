@@ -429,6 +429,10 @@ impl Live {
                     continue;
                 }
                 Output::Transmit(netdev, octets) => (originate, netdev, octets),
+                Output::Tree(news) => {
+                    write(Sink::Stderr, &format!("tapswitch: {news}\n"));
+                    continue;
+                }
                 Output::Receive(netdev, octets) => (hand_up, netdev, octets),
                 Output::Loop(news) => {
                     write(Sink::Stderr, &format!("tapswitch: {news}\n"));

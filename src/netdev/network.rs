@@ -255,6 +255,8 @@ pub struct Network {
     pub(super) due: Due,
     /// Some netdev has or had an IP address.
     pub(super) had_address: bool,
+    /// What happened to ports' parts in spanning trees, and nobody was told yet.
+    pub(super) tree_news: VecDeque<super::tree::TreeNews>,
     /// Counts changes of ports' states.
     pub(super) tree_changes: u64,
     /// FDB entries that were flushed together with a change of the plan.
@@ -292,6 +294,7 @@ impl Network {
             changes: Changes::All,
             due: Due::default(),
             had_address: false,
+            tree_news: VecDeque::new(),
             tree_changes: 0,
             flushes: VecDeque::new(),
             to_watch: None,

@@ -229,7 +229,7 @@ impl Network {
                     }
                 }
                 stp::Output::Hold(_) => self.touch_bridge(id),
-                stp::Output::Event(..) => {}
+                stp::Output::Event(number, event) => self.note_event(id, number, event),
                 stp::Output::Transmit(number, bpdu) => self.send_bpdu(id, number, &bpdu),
             }
         }

@@ -3,13 +3,63 @@
 //!
 //! Settings of a port belong to the port: they go when the netdev leaves the bridge.
 
+use std::fmt;
+
 use super::bridge::PortFlags;
 use super::guard::GuardError;
 use super::{Errno, Network, Refusal};
 use crate::stp::rstp::Admin;
-use crate::stp::{Mode, Refused, Tree};
+use crate::stp::{Event, Inconsistent, Mode, Refused, Tree};
 use crate::switch::{NetdevId, PortNo};
 use crate::time::{Duration, Instant};
+
+/// What happened to a port's part in the spanning tree, in names. Prints as one line without a line's end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeNews {
+    /// The bridge and its port, `br0:p1`; outside the script's own namespace `NS/br0:p1`.
+    pub port: String,
+    /// What happened.
+    pub event: Event,
+}
+
+impl fmt::Display for TreeNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let guard = |reason: &Inconsistent| match reason {
+            Inconsistent::Bpdu => "BPDU guard",
+            Inconsistent::Loop => "loop guard",
+            Inconsistent::Root => "root guard",
+        };
+        write!(f, "{}: ", self.port)?;
+        match &self.event {
+            Event::Tripped(Inconsistent::Bpdu) => {
+                f.write_str("BPDU guard has shut the port: a BPDU came in")
+            }
+            Event::Tripped(Inconsistent::Loop) => {
+                f.write_str("loop guard keeps the port from forwarding: it hears no more BPDUs")
+            }
+            Event::Tripped(Inconsistent::Root) => {
+                f.write_str("root guard keeps the port from forwarding: it leads to a better root")
+            }
+            Event::Recovered(reason) => write!(f, "{} lets the port back", guard(reason)),
+            Event::Migrated { rapid: true } => {
+                f.write_str("the port speaks RSTP again, as its neighbour does")
+            }
+            Event::Migrated { rapid: false } => {
+                f.write_str("the port speaks classic STP from now on, as its neighbour does")
+            }
+            Event::LoopedBack => f.write_str(
+                "the port hears its own BPDUs: its cable, or a hub behind it, leads back",
+            ),
+            Event::TopologyChange => {
+                f.write_str("the port forwards, and stations may be elsewhere than they were")
+            }
+            Event::ChangeIgnored => {
+                f.write_str("TC guard ignores a topology change that its neighbour tells of")
+            }
+            Event::Filtered => f.write_str("BPDU filter drops what a bridge behind the port says"),
+        }
+    }
+}
 
 /// One setting of a port's part in the spanning tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +127,28 @@ impl Network {
             }
             Some(Ok(())) | None => Ok(()),
         }
+    }
+
+    /// Notes what happened at a port. That the topology changes is shown, and no news: it happens wherever
+    /// anything does.
+    pub(super) fn note_event(&mut self, bridge: NetdevId, number: PortNo, event: Event) {
+        if event == Event::TopologyChange {
+            return;
+        }
+        let Some(port) = self.port_name(bridge, number) else {
+            return;
+        };
+        let netdev = self.netdev(bridge);
+        let port = match self.namespace_name(netdev.ns) {
+            Some(ns) => format!("{ns}/{}:{port}", netdev.name),
+            None => format!("{}:{port}", netdev.name),
+        };
+        self.tree_news.push_back(TreeNews { port, event });
+    }
+
+    /// Returns what happened at ports since it was asked last, in order.
+    pub fn poll_tree_news(&mut self) -> Option<TreeNews> {
+        self.tree_news.pop_front()
     }
 
     fn port_name(&self, bridge: NetdevId, number: PortNo) -> Option<&str> {

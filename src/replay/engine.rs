@@ -9,6 +9,7 @@ use crate::iproute::command::Command;
 use crate::iproute::script::{Flow, Item, Script, Sink as Stream, Streams};
 use crate::netdev::Network;
 use crate::netdev::loops::LoopNews;
+use crate::netdev::tree::TreeNews;
 use crate::switch::{
     AttachmentId, Counters, Egress, Lost, NetdevId, Originate, PacketType, Plan, Side, Verdict,
     forward, hand_up, originate,
@@ -47,6 +48,8 @@ pub enum Event<'a> {
     },
     /// A bridge has news of a loop.
     Loop(&'a LoopNews),
+    /// Something happened to a port's part in a spanning tree.
+    Tree(&'a TreeNews),
     /// A command of the script was executed.
     Command {
         /// The command.
@@ -369,6 +372,10 @@ impl<'s> Engine<'s> {
                     self.counters.fit(&plan);
                     self.plan = plan;
                 }
+                Output::Tree(news) => {
+                    let network = self.control.network();
+                    sink.event(self.now, network, Event::Tree(&news))?;
+                }
                 Output::Transmit(netdev, octets) => {
                     self.originate(originate, netdev, &octets, sink)?;
                 }
@@ -484,6 +491,7 @@ mod tests {
                 Event::Copy { id, egress, .. } => format!("#{id} out {}", name(egress)),
                 Event::Command { item, reply } => format!("{} -> {}", item.text, reply.status),
                 Event::Loop(news) => news.to_string(),
+                Event::Tree(news) => news.to_string(),
             };
             self.0.push(format!("{} {text}", now.as_nanos()));
             Ok(())

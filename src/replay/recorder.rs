@@ -236,6 +236,10 @@ impl Sink for Recorder {
                 Some((_, errors)) => writeln!(errors, "tapswitch: at {now} s: {news}"),
                 None => Ok(()),
             },
+            Event::Tree(news) => match &mut self.print {
+                Some((_, errors)) => writeln!(errors, "tapswitch: at {now} s: {news}"),
+                None => Ok(()),
+            },
             Event::Frame {
                 id,
                 ingress,

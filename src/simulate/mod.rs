@@ -118,7 +118,7 @@ pub struct Phase {
     pub roots: usize,
     /// Links that forward at both ends: one less than there are bridges, if they are a tree.
     pub tree_links: usize,
-    /// Whether the links that forward are a spanning tree of the network.
+    /// Whether it has converged, and the links that forward are a spanning tree of the network.
     pub spanning_tree: bool,
 }
 
@@ -225,15 +225,17 @@ impl<'s> Simulation<'s> {
         let forwarding = self.forwarding();
         let tree_links = forwarding.iter().filter(|forwards| **forwards).count();
         let roots = self.roots();
+        let converged = converged || self.engine.next_due().is_none();
+        let tree = roots == 1 && !self.has_loop() && tree_links + 1 == self.bridges.len();
         Phase {
-            converged: converged || self.engine.next_due().is_none(),
+            converged,
             seconds: (last - start).as_secs_f64(),
             loop_seconds: loop_time.as_secs_f64(),
             bpdus: bpdus - sent,
             changes: seen - changed,
             roots,
             tree_links,
-            spanning_tree: roots == 1 && !self.has_loop() && tree_links + 1 == self.bridges.len(),
+            spanning_tree: converged && tree,
         }
     }
 

@@ -61,6 +61,8 @@ pub enum Event {
     TopologyChange,
     /// The neighbour says that the topology changes, and TC guard keeps that to itself. Once per change.
     ChangeIgnored,
+    /// BPDU filter drops a BPDU, the first since it is on.
+    Filtered,
 }
 
 /// Why a frame that was offered to a machine's `receive` had no effect on the tree.

@@ -136,6 +136,7 @@ impl Ours {
                 Output::Plan(_) | Output::Loop(_) => continue,
                 Output::Transmit(netdev, octets) => (originate, netdev, octets),
                 Output::Receive(netdev, octets) => (hand_up, netdev, octets),
+                Output::Tree(_) => continue,
             };
             let plan = self.control.plan();
             let (counters, egress) = (&mut self.counters, &mut self.egress);

@@ -44,7 +44,7 @@ fn good(text: &str) -> Vec<String> {
 }
 
 /// Three bridges in a ring: br1:ab–br2:ba, br2:bc–br3:cb, br3:ca–br1:ac, down.
-const TRIANGLE: &str = "
+pub(crate) const TRIANGLE: &str = "
     ip link add br1 address 02:00:00:00:00:01 type bridge mcast_snooping 0 stp_state 1
     ip link add br2 address 02:00:00:00:00:02 type bridge mcast_snooping 0 stp_state 1
     ip link add br3 address 02:00:00:00:00:03 type bridge mcast_snooping 0 stp_state 1
@@ -58,12 +58,12 @@ const TRIANGLE: &str = "
     ip link set cb up master br3
     ip link set ca up master br3
 ";
-const RAPID: &str = "
+pub(crate) const RAPID: &str = "
     tapswitch bridge set dev br1 stp_mode rstp
     tapswitch bridge set dev br2 stp_mode rstp
     tapswitch bridge set dev br3 stp_mode rstp
 ";
-const UP: &str = "
+pub(crate) const UP: &str = "
     ip link set br1 up
     ip link set br2 up
     ip link set br3 up

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use super::classic::{self, Xstats};
 use super::cost::{self, MAX_CLASSIC_COST, MAX_RAPID_COST};
 use super::rstp::{self, Admin};
-use super::seam::{Ignored, Output, Refused};
+use super::seam::{Event, Ignored, Output, Refused};
 use crate::switch::PortNo;
 use crate::switch::plan::PortState;
 use crate::time::{Duration, Instant};
@@ -112,6 +112,8 @@ struct Port {
     recovery: Option<Duration>,
     /// Frames that had no effect on the tree, by [`Ignored::index`].
     ignored: [u64; Ignored::NAMES.len()],
+    /// The filter has dropped something since it is on.
+    filters: bool,
     before: Xstats,
 }
 
@@ -187,6 +189,9 @@ impl Tree {
             && let Some(port) = self.ports.iter_mut().find(|port| port.no == no)
         {
             port.ignored[why.index()] += 1;
+            if why == Ignored::Filtered && !std::mem::replace(&mut port.filters, true) {
+                self.outputs.push_back(Output::Event(no, Event::Filtered));
+            }
         }
         result
     }
@@ -544,6 +549,7 @@ impl Tree {
     pub fn set_bpdu_filter(&mut self, now: Instant, no: PortNo, on: bool) -> Result<(), Refused> {
         let index = self.index(no).ok_or(Refused::NoPort(no))?;
         self.ports[index].bpdu_filter = on;
+        self.ports[index].filters = false;
         match &mut self.machine {
             Machine::Classic(classic) => classic.set_bpdu_filter(no, on),
             Machine::Rapid(rapid) => rapid.set_bpdu_filter(now, no, on),
@@ -620,6 +626,7 @@ impl Port {
             tc_guard: false,
             recovery: None,
             ignored: [0; Ignored::NAMES.len()],
+            filters: false,
             before: Xstats::default(),
         }
     }
