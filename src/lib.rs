@@ -12,7 +12,7 @@
 //!   port of, the macvlans on it, or the ipvlan device on it that has the IP address it is for; else the stack of its namespace.
 //! - **transmit**(netdev): a frame leaves. A veth end hands it to its peer's *receive*, a bridge looks
 //!   it up or floods it, a VLAN device adds its tag and *transmits* it by its lower, a macvlan or
-//!   ipvlan device asks its siblings first, a TAP hands it to the outside, a dummy discards it.
+//!   ipvlan device asks its siblings first, a VXLAN device puts it into a datagram that its namespace sends, a TAP hands it to the outside, a dummy discards it.
 //!
 //! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
 //! namespace would use), the character device of a macvtap, or an outside wire (what is plugged in behind
@@ -33,7 +33,7 @@
 //! ```
 //!
 //! [`switch::path`] is the whole way between netdevs, [`switch::vlan`] through VLAN devices,
-//! [`switch::macvlan`] and [`switch::ipvlan`] through macvlans and ipvlan devices, [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
+//! [`switch::macvlan`] and [`switch::ipvlan`] through macvlans and ipvlan devices, [`switch::vxlan`] through VXLAN devices, [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
 //! can go wrong there: each exit is a [`DropReason`](switch::DropReason) with a counter and a test, and
 //! the counters add up: frames in = forwarded + trapped + dropped by reason.
 //!
@@ -79,6 +79,10 @@
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
 //! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |
+//! | stations per VXLAN device; endpoints of one entry | 1,048,576, or `maxaddress`; 4,096 |
+//! | endpoints whose station is asked for; packets that wait for one | 1,024; 101 |
+//! | datagrams of tunnels of which fragments are there | 64, for 30 s |
+//! | tunnels in tunnels | 4 |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there, and is told of ([`switch::alarm`]) |
 //! | frames that a bridge's loop alarm remembers; loops that it does | 256 for a second each; 16 |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |

@@ -198,6 +198,7 @@ pub fn bridge(ports: u16) -> Plan {
         transmit: Transmit::Bridge(0),
         stack: AttachmentId(0),
         uppers: None,
+        underlay: None,
     });
     plan.attachments.push(PlanAttachment {
         netdev: NetdevId(0),
@@ -218,6 +219,7 @@ pub fn bridge(ports: u16) -> Plan {
             transmit: Transmit::Wire(AttachmentId(id)),
             stack: AttachmentId(0),
             uppers: None,
+            underlay: None,
         });
         slots.push(Some(PlanPort {
             netdev: NetdevId(id),

@@ -61,7 +61,8 @@ pub enum Output {
     Transmit(NetdevId, Vec<u8>),
     /// Tell whoever watches: a guard of a spanning tree has done something, or a port speaks another protocol.
     Tree(TreeNews),
-    /// Have a netdev receive these octets, as if they had come in there: a bridge's queries to its own stack.
+    /// Have a netdev receive these octets, as if they had come in there: a bridge's queries to its own stack,
+    /// a datagram put together from fragments.
     Receive(NetdevId, Vec<u8>),
     /// Tell whoever watches: there is a loop.
     Loop(LoopNews),
@@ -143,7 +144,12 @@ impl Control {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let network = &self.network;
-        let due = [network.flush_due(), network.bridges_due()];
+        let due = [
+            network.flush_due(),
+            network.bridges_due(),
+            network.vxlans_due(),
+            network.underlay_due(),
+        ];
         let due = due.into_iter().flatten().min();
         // Last, for it looks at every bridge.
         let sweep = self.next_sweep.filter(|at| due.is_none_or(|due| *at < due));
@@ -154,6 +160,8 @@ impl Control {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.network.flush_again(now);
         self.network.bridges_timeout(now);
+        self.network.vxlans_timeout(now);
+        self.network.underlay_timeout(now);
         if self.next_sweep.is_some_and(|due| due <= now) {
             self.network.sweep(now);
             self.next_sweep = Some(now + SWEEP);
@@ -172,6 +180,9 @@ impl Control {
                 }
                 TrapKind::Security => self.network.close_port(now, trap.netdev),
                 TrapKind::Loop => self.network.receive_loop(now, trap.netdev),
+                TrapKind::Unresolved => self.network.receive_unresolved(now, trap.netdev, octets),
+                TrapKind::Neighbour => self.network.receive_neighbour(now, trap.netdev, octets),
+                TrapKind::Fragment => self.network.receive_fragment(now, trap.netdev, octets),
                 TrapKind::Multicast => {
                     self.network
                         .receive_membership(now, trap.netdev, trap.vid, octets);
@@ -244,7 +255,7 @@ impl Control {
             self.publish();
             self.outputs.push_back(match side {
                 Side::Wire | Side::Device => Output::Transmit(netdev, octets),
-                Side::Stack => Output::Receive(netdev, octets),
+                Side::Stack | Side::Underlay(_) => Output::Receive(netdev, octets),
             });
         }
         while let Some(news) = self.network.poll_loop_news() {
@@ -275,3 +286,5 @@ mod invariants;
 mod tests;
 #[cfg(test)]
 mod vlan_tests;
+#[cfg(test)]
+mod vxlan_tests;

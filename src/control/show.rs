@@ -4,6 +4,7 @@ mod guard;
 mod loops;
 mod tree;
 mod vlan;
+mod vxlan;
 mod xstats;
 
 use std::net::IpAddr;
@@ -119,6 +120,9 @@ impl Show<'_> {
             _ => network.lower(netdev.id).map(|lower| network.netdev(lower)),
         };
         let elsewhere = peer.filter(|peer| peer.ns != netdev.ns);
+        // A VXLAN device that was moved names itself in the namespace it came from.
+        let underlay = network.vxlan_device(netdev.id).map(|it| it.underlay);
+        let underlay = underlay.filter(|underlay| *underlay != netdev.ns);
         let mtu = network.mtu_range(netdev.id);
         LinkRecord {
             ifindex: netdev.ifindex,
@@ -136,8 +140,13 @@ impl Show<'_> {
             txqlen: netdev.txqlen,
             address: netdev.mac,
             perm_address: network.ipvlan(netdev.id).and_then(|it| it.permanent),
-            link: peer.map(|peer| peer.ifindex),
-            link_netnsid: elsewhere.map(|peer| self.nsid(peer.ns).unwrap_or(-1)),
+            link: peer
+                .map(|peer| peer.ifindex)
+                .or(underlay.map(|_| netdev.ifindex)),
+            link_netnsid: elsewhere
+                .map(|peer| peer.ns)
+                .or(underlay)
+                .map(|ns| self.nsid(ns).unwrap_or(-1)),
             promiscuity: network.promiscuity(netdev.id),
             allmulti: netdev.allmulti,
             min_mtu: mtu.min,
@@ -190,6 +199,7 @@ impl Show<'_> {
                 let port = self.network.ipvlan_port(netdev.id).unwrap_or_default();
                 KindInfo::Ipvlan(port.mode, port.flag)
             }
+            Kind::Vxlan(vxlan) => KindInfo::Vxlan(Box::new(self.vxlan(vxlan))),
             Kind::Tap { .. } => KindInfo::Tap(TapInfo {
                 pi: false,
                 vnet_hdr: false,
@@ -404,7 +414,12 @@ impl Show<'_> {
                 flags: fdb_flags::SELF,
                 state: fdb_state::PERMANENT,
                 ages: None,
+                endpoint: None,
             });
+            let own: Vec<_> = match &netdev.kind {
+                Kind::Vxlan(device) => self.vxlan_fdb(netdev, device),
+                _ => own.collect(),
+            };
             let (bridge_id, number) = match (&netdev.kind, netdev.port) {
                 (Kind::Bridge(_), _) => (netdev.id, None),
                 (_, Some((bridge, number))) => (bridge, Some(number)),
@@ -427,7 +442,7 @@ impl Show<'_> {
             if number.is_some() {
                 records.extend(entries.chain(own));
             } else {
-                records.extend(own.chain(entries));
+                records.extend(own.into_iter().chain(entries));
             }
         }
         records
@@ -462,6 +477,7 @@ impl Show<'_> {
                 (self.now - entry.used).as_secs(),
                 (self.now - entry.updated).as_secs(),
             )),
+            endpoint: None,
         }
     }
 
@@ -502,6 +518,17 @@ impl Show<'_> {
             },
             (None, Some(br)) => br,
         };
+        if let Kind::Vxlan(device) = &asked.kind {
+            let entry = device.fdb.get(get.mac);
+            let found = entry.as_ref().and_then(|entry| {
+                let first = entry.remotes.first()?;
+                Some(self.vxlan_record(asked, device, get.mac, entry, first))
+            });
+            return found.ok_or_else(|| {
+                let note = format!("{} has no entry for {}", asked.name, get.mac);
+                refuse(Errno::NoEntry, note, "Fdb entry not found")
+            });
+        }
         let Some(bridge) = asked.bridge() else {
             let note = format!("{} is not a bridge", asked.name);
             let message = "Fdb get operation not supported by device";

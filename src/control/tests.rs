@@ -195,6 +195,24 @@ fn ipvlan_devices_and_namespaces_as_on_linux() {
     replay(include_str!("golden/ipvlan_namespaces.txt"));
 }
 
+/// Making and changing VXLAN devices, what is refused, and how they are shown.
+#[test]
+fn vxlan_devices_as_on_linux() {
+    replay(include_str!("golden/vxlan_links.txt"));
+}
+
+/// Entries of VXLAN devices, alone and beside those of a bridge.
+#[test]
+fn vxlan_entries_as_on_linux() {
+    replay(include_str!("golden/vxlan_fdb.txt"));
+}
+
+/// VXLAN devices up and down, and with the netdevs below and above them.
+#[test]
+fn vxlan_state_as_on_linux() {
+    replay(include_str!("golden/vxlan_state.txt"));
+}
+
 #[test]
 fn flags_of_a_new_peer_are_its_own_and_netns_1_is_the_scripts() {
     let mut lab = Lab::new();

@@ -11,6 +11,7 @@ mod neigh;
 mod options;
 mod tree;
 mod vlan;
+mod vxlan;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use tree::{Admin, PortTreeOptions, StpMode, TreeOptions};
 pub use vlan::{
     VidRange, VlanDeviceOptions, VlanFilter, VlanGlobalOptions, VlanGlobalSet, VlanSet, VlanSpec,
 };
+pub use vxlan::{FdbEndpoint, VxlanOptions};
 
 /// One command of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,6 +221,8 @@ pub enum LinkAddKind {
         /// Its options.
         options: IpvlanChange,
     },
+    /// `type vxlan id VNI [options]`.
+    Vxlan(Box<VxlanOptions>),
 }
 
 /// Options of `ip link add` and `ip link set` that do not depend on the kind.
@@ -279,6 +283,8 @@ pub enum LinkSetKind {
     },
     /// `type ipvlan [options]`.
     Ipvlan(IpvlanChange),
+    /// `type vxlan [options]`.
+    Vxlan(Box<VxlanOptions>),
 }
 
 /// Which netdevs a show command is about.

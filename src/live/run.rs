@@ -26,7 +26,7 @@ use super::wiring::{Clock, Link, Shared, Wiring};
 use super::worker::{Event, Handle, Outlets, Trapped};
 use crate::control::summary::Traffic;
 use crate::control::{Control, Output};
-use crate::iproute::command::{Command, LinkCommon, LinkSet, NetCommand, Verb};
+use crate::iproute::command::{Command, LinkAddKind, LinkCommon, LinkSet, NetCommand, Verb};
 use crate::iproute::script::{Flow, Item, Script, Sink, Streams};
 use crate::netdev::Kind;
 use crate::switch::{AttachmentId, Counters, Originate, Plan, Side, hand_up, originate};
@@ -91,6 +91,18 @@ pub fn run(script: &Script, options: &Options) -> Result<Outcome, Error> {
     result.map(|status| Outcome { status, ..outcome })
 }
 
+/// Whether a script makes VXLAN devices.
+fn has_tunnels(script: &Script) -> bool {
+    let makes = |item: &Item| match &item.command {
+        Command::Net(command) => matches!(
+            &command.verb,
+            Verb::LinkAdd(link) if matches!(link.kind, LinkAddKind::Vxlan(_))
+        ),
+        _ => false,
+    };
+    script.items().iter().any(makes)
+}
+
 /// Turns signals into messages.
 fn listen() -> Result<Receiver<Signal>, Error> {
     process::block_signals().map_err(Error::doing("block signals"))?;
@@ -142,7 +154,9 @@ impl Live {
         let outside = script.outside();
         let run = RunId::own();
         let mut control = Control::new(&outside);
-        let queues = options.offloads.then_some(options.workers.max(1));
+        // What is left to do to a frame cannot be told of one that is put into another.
+        let offloads = options.offloads && !has_tunnels(script);
+        let queues = offloads.then_some(options.workers.max(1));
         let mut sandbox = Sandbox::new(options.host, run, queues)?;
         if options.host {
             adopt(&mut control, &mut sandbox, &outside)?;

@@ -43,6 +43,7 @@ fn netdev(mac: MacAddr, receive: Receive, transmit: Transmit, stack: AttachmentI
         transmit,
         stack,
         uppers: None,
+        underlay: None,
     }
 }
 

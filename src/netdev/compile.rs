@@ -34,6 +34,8 @@ impl Network {
             .collect();
         let port_ids = (0u32..).zip(ports.iter().map(|(id, _)| *id));
         let port_index: HashMap<NetdevId, u32> = port_ids.map(|(index, id)| (id, index)).collect();
+        let vxlans: Vec<_> = self.vxlan_devices().map(|(id, _)| id).collect();
+        let vxlan_ids = (0u32..).zip(vxlans.iter().copied());
         // No netdev is two of these.
         let bridge_ids = (0u32..).zip(bridges.iter().map(|(netdev, _)| netdev.id));
         let vlan_ids = (0u32..).zip(vlans.iter().map(|(id, _)| *id));
@@ -45,6 +47,7 @@ impl Network {
         let index: HashMap<NetdevId, u32> = bridge_ids
             .chain(vlan_ids)
             .chain(macvlan_ids)
+            .chain(vxlan_ids)
             .map(|(index, id)| (id, index))
             .collect();
         let ipvlans = self.compile_ipvlans();
@@ -72,6 +75,11 @@ impl Network {
                     self.compile_macvlan_port(*id, port, |child| index.get(&child).copied())
                 })
                 .collect(),
+            vxlans: vxlans
+                .iter()
+                .filter_map(|id| self.compile_vxlan(*id))
+                .collect(),
+            underlays: self.compile_underlays(|id| index.get(&id).copied()),
             attachments: self
                 .attachments()
                 .iter()
@@ -154,6 +162,7 @@ impl Network {
                 let found = ipvlans.child_index.get(&netdev.id);
                 found.map_or(Transmit::Nothing, |index| Transmit::Ipvlan(*index))
             }
+            Kind::Vxlan(_) => indexed(Transmit::Vxlan),
             Kind::Veth { peer } => Transmit::Peer(peer),
             Kind::Tap { plugged, .. } | Kind::Outside { plugged, .. } if !plugged => {
                 Transmit::Unplugged
@@ -173,6 +182,7 @@ impl Network {
             transmit,
             uppers: (!vlans.is_empty()).then(|| Box::new(Uppers::new(vlans))),
             stack: netdev.stack.unwrap_or(NO_STACK),
+            underlay: self.listens_below(netdev).then_some(netdev.ns.number()),
         }
     }
 
@@ -251,7 +261,7 @@ impl Network {
 
 /// Whether the driver of a netdev takes a tag in metadata (`NETIF_F_HW_VLAN_*TAG_TX`).
 fn takes_tags(kind: &Kind) -> bool {
-    !matches!(kind, Kind::Dummy) && kind.stacked().is_none()
+    !matches!(kind, Kind::Dummy | Kind::Vxlan(_)) && kind.stacked().is_none()
 }
 
 fn select(bridge: &Bridge, wanted: impl Fn(&Port) -> bool) -> PortSet {

@@ -45,6 +45,9 @@ impl Network {
     /// Deletes a namespace and what is in it: veth pairs with both ends, bridges with their ports
     /// released; an outside wire goes back to the script's own namespace (`default_device_exit_net`).
     pub fn delete_namespace(&mut self, now: Instant, ns: NamespaceId) {
+        for id in self.vxlans_of(ns) {
+            self.destroy(now, id);
+        }
         let ids: Vec<_> = self.in_namespace(ns).map(|netdev| netdev.id).collect();
         for id in ids {
             let netdev = self.netdev(id);
@@ -277,6 +280,7 @@ impl Network {
         for upper in self.netdev(id).uppers.clone() {
             self.destroy(now, upper);
         }
+        self.destroy_tunnels_on(now, id);
         self.leave(now, id);
         self.restore_address(now, id);
         self.leave_lower(id);
@@ -295,6 +299,13 @@ impl Network {
         netdev.groups.clear();
         netdev.unicast.clear();
         self.touch();
+    }
+
+    /// VXLAN devices go with the netdev below them.
+    fn destroy_tunnels_on(&mut self, now: Instant, lower: NetdevId) {
+        for id in self.vxlans_on(lower) {
+            self.destroy(now, id);
+        }
     }
 
     /// Moves a netdev to another namespace, where it arrives down, without addresses and without
@@ -342,6 +353,7 @@ impl Network {
     fn relocate(&mut self, now: Instant, id: NetdevId, ns: NamespaceId, name: String) {
         self.to_watch = Some(Vec::new());
         self.switch(now, id, false);
+        self.destroy_tunnels_on(now, id);
         self.leave(now, id);
         let ifindex = self.reserve_ifindex(ns, Some(self.netdev(id).ifindex));
         let old = self.netdev(id).ns;
@@ -354,6 +366,9 @@ impl Network {
         if let Some(lower) = self.lower(id) {
             let below = self.netdev(lower).ns;
             self.note_peer_namespace(ns, below);
+        }
+        if let Some(underlay) = self.vxlan_device(id).map(|vxlan| vxlan.underlay) {
+            self.note_peer_namespace(ns, underlay);
         }
         for upper in self.netdev(id).uppers.clone() {
             let above = self.netdev(upper).ns;
@@ -452,6 +467,7 @@ impl Network {
             };
             return Err(Refusal::new(errno, note));
         }
+        self.check_vxlan_mtu(id, mtu)?;
         if let Some(bridge) = self.bridge_mut(id) {
             bridge.mtu_set = true;
         }
@@ -514,9 +530,11 @@ impl Network {
                 min: MIN_MTU,
                 max: self.mtu_range(macvlan.stacked.lower).max,
             },
-            Kind::Bridge(_) | Kind::Veth { .. } | Kind::Outside { .. } | Kind::Ipvlan(_) => {
-                MtuRange::ETHERNET
-            }
+            Kind::Vxlan(_)
+            | Kind::Ipvlan(_)
+            | Kind::Bridge(_)
+            | Kind::Veth { .. }
+            | Kind::Outside { .. } => MtuRange::ETHERNET,
         }
     }
 

@@ -7,7 +7,7 @@
 //!
 //! Read [`network`] first (who is there), then [`link`] (making, changing, deleting netdevs), then
 //! [`stacked`] (netdevs on netdevs), [`vlan_device`] (VLANs of a netdev), [`macvlan`] (netdevs that share
-//! one), [`ipvlan`] (netdevs that share one and its address), [`bridge`] and [`ports`] (bridges and their ports), [`tree`] (what Linux has no words for about
+//! one), [`ipvlan`] (netdevs that share one and its address), [`vxlan`] (tunnels) and [`underlay`] (what is below them), [`bridge`] and [`ports`] (bridges and their ports), [`tree`] (what Linux has no words for about
 //! their spanning tree), [`vlan`]
 //! (who is in which VLAN), [`fdb`] (entries made by commands and by the bridge itself) and [`guard`]
 //! (the guards of ports) and [`loops`] (loop alarm and loop guard of bridges), then
@@ -44,8 +44,10 @@ pub mod ports;
 pub mod refusal;
 pub mod stacked;
 pub mod tree;
+pub mod underlay;
 pub mod vlan;
 pub mod vlan_device;
+pub mod vxlan;
 
 pub use crate::switch::{AttachmentId, NetdevId, Side};
 pub use address::Address;
@@ -56,3 +58,4 @@ pub use network::{AttachmentError, AttachmentInfo, Kind, NamespaceId, Netdev, Ne
 pub use refusal::{Errno, Refusal};
 pub use stacked::Stacked;
 pub use vlan_device::VlanDevice;
+pub use vxlan::VxlanDevice;

@@ -3,7 +3,9 @@
 //! The only reader is a bridge that answers for its ports (`neigh_suppress`, `proxy_arp`): it asks
 //! the table of its own netdev, or on a bridge with VLAN filtering that of the VLAN device above it.
 //!
-//! Deviations: nobody asks for neighbours here, so a neighbour keeps the state that a command gave it
+//! Tunnels read it too, and ask where it does not say ([`underlay`](super::underlay)).
+//!
+//! Deviations: nobody else asks for neighbours here, so a neighbour keeps the state that a command gave it
 //! (the kernel lets a reachable one become stale, and asks for one in `delay` or `probe`), and nothing
 //! is added that no command named; `use` and `managed`, which make the kernel ask, are refused.
 //! Bound: [`MAX_NEIGHBOURS`] per netdev.
@@ -25,6 +27,7 @@ pub const MAX_NEIGHBOURS: usize = 65_536;
 /// Bits of a state in which the address is good (`NUD_VALID`): permanent, noarp, probe, delay, stale,
 /// reachable.
 const VALID: u8 = 0xde;
+const REACHABLE: u8 = 0x02;
 const PROBE: u8 = 0x10;
 const DELAY: u8 = 0x08;
 const NOARP: u8 = 0x40;
@@ -52,6 +55,12 @@ impl Neighbour {
     #[must_use]
     pub fn station(&self) -> Option<MacAddr> {
         (self.state & VALID != 0).then_some(self.lladdr)
+    }
+
+    /// Whether its address needs no confirmation (`NUD_CONNECTED`).
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        self.state & (PERMANENT | NOARP | REACHABLE) != 0
     }
 }
 
@@ -136,11 +145,57 @@ impl Network {
         }
         self.netdev_mut(id).neighbours.insert(address, neighbour);
         self.touch();
+        if let Some(station) = neighbour.station() {
+            self.answered(id, address, station);
+        }
         if nowhere {
             let note = "in this state a neighbour has a station: say lladdr MAC";
             return Err(Refusal::new(Errno::Invalid, note).extack("No link layer address given"));
         }
         Ok(())
+    }
+
+    /// A neighbour answered for itself (`neigh_update` with `NUD_REACHABLE`). Returns false for one that is
+    /// not to change, or one too many.
+    pub(super) fn learn_neighbour(
+        &mut self,
+        now: Instant,
+        id: NetdevId,
+        address: IpAddr,
+        lladdr: MacAddr,
+    ) -> bool {
+        let netdev = self.netdev_mut(id);
+        let old = netdev.neighbours.get(&address);
+        let settled = old.is_some_and(|old| old.state & (PERMANENT | NOARP) != 0);
+        if settled || old.is_none() && netdev.neighbours.len() >= MAX_NEIGHBOURS {
+            return false;
+        }
+        let changed = old.and_then(Neighbour::station) != Some(lladdr);
+        let neighbour = Neighbour {
+            lladdr,
+            state: REACHABLE,
+            router: old.is_some_and(|old| old.router),
+            extern_learn: false,
+            protocol: old.map_or(0, |old| old.protocol),
+            updated: now,
+        };
+        netdev.neighbours.insert(address, neighbour);
+        if changed {
+            self.touch();
+        }
+        true
+    }
+
+    /// A neighbour that answered is no longer good.
+    pub(super) fn forget_learned_neighbour(&mut self, id: NetdevId, address: IpAddr) {
+        let neighbours = &mut self.netdev_mut(id).neighbours;
+        if neighbours
+            .get(&address)
+            .is_some_and(|it| it.state == REACHABLE)
+        {
+            neighbours.remove(&address);
+            self.touch();
+        }
     }
 
     /// Deletes a neighbour (`neigh_delete`).
@@ -189,7 +244,9 @@ impl Network {
         let mut bridges = netdevs.clone().filter_map(Netdev::bridge);
         // Macvlans are members of the groups that their IPv6 addresses ask for; ipvlan devices are known by
         // their addresses.
-        if bridges.any(answers)
+        let tunnels = self.vxlan_devices().next().is_some();
+        if tunnels
+            || bridges.any(answers)
             || netdevs
                 .clone()
                 .any(|it| it.macvlans.is_some() || it.ipvlan.is_some())

@@ -64,6 +64,7 @@ impl Nesting<'_> {
     fn lowers(&self, id: NetdevId) -> Vec<NetdevId> {
         match &self.network.netdev(id).kind {
             Kind::Bridge(bridge) => bridge.ports.iter().map(|port| port.netdev).collect(),
+            Kind::Vxlan(vxlan) => vxlan.lower.into_iter().collect(),
             kind => kind.stacked().map(|it| it.lower).into_iter().collect(),
         }
     }

@@ -8,7 +8,8 @@ use super::ipvlan::IpvlanPort;
 use super::loops::LoopNews;
 use super::macvlan::MacvlanPort;
 use super::neigh::Neighbour;
-use super::{Address, Bridge, Ipvlan, Macvlan, VlanDevice};
+use super::underlay::Underlay;
+use super::{Address, Bridge, Ipvlan, Macvlan, VlanDevice, VxlanDevice};
 use crate::switch::{AttachmentId, NetdevId, PortNo, Side};
 use crate::wire::MacAddr;
 
@@ -22,6 +23,11 @@ impl NamespaceId {
 
     const fn index(self) -> usize {
         self.0 as usize
+    }
+
+    /// Returns its number.
+    pub(super) const fn number(self) -> u32 {
+        self.0
     }
 }
 
@@ -60,6 +66,8 @@ pub enum Kind {
     Macvlan(Box<Macvlan>),
     /// `type ipvlan`.
     Ipvlan(Box<Ipvlan>),
+    /// `type vxlan`.
+    Vxlan(Box<VxlanDevice>),
     /// A TAP, whose wire ends in a virtual machine, say.
     Tap {
         /// That wire.
@@ -273,6 +281,8 @@ pub struct Network {
     pub(super) transmits: VecDeque<(NetdevId, Side, Vec<u8>)>,
     /// News of loops, for whoever watches.
     pub(super) loop_news: VecDeque<LoopNews>,
+    /// What goes on below VXLAN devices.
+    pub(super) underlay: Underlay,
 }
 
 impl Default for Network {
@@ -302,6 +312,7 @@ impl Network {
             multicast_counters: 0,
             transmits: VecDeque::new(),
             loop_news: VecDeque::new(),
+            underlay: Underlay::default(),
         };
         let own = network.create_namespace(None);
         for name in outside {
@@ -420,7 +431,7 @@ impl Network {
     pub fn carrier(&self, id: NetdevId) -> bool {
         let netdev = self.netdev(id);
         match &netdev.kind {
-            Kind::Loopback | Kind::Dummy => true,
+            Kind::Loopback | Kind::Dummy | Kind::Vxlan(_) => true,
             Kind::Bridge(bridge) => bridge.carrier.unwrap_or(true),
             Kind::Veth { peer } => netdev.up && self.netdev(*peer).up,
             Kind::Vlan(vlan) => vlan.stacked.carrier,
@@ -438,7 +449,7 @@ impl Network {
             return OperState::Down;
         }
         match &netdev.kind {
-            Kind::Loopback | Kind::Dummy => OperState::Unknown,
+            Kind::Loopback | Kind::Dummy | Kind::Vxlan(_) => OperState::Unknown,
             Kind::Bridge(bridge) if bridge.carrier.is_none() => OperState::Unknown,
             Kind::Vlan(vlan) => vlan.stacked.operstate,
             Kind::Macvlan(macvlan) => macvlan.stacked.operstate,
@@ -608,6 +619,27 @@ impl Network {
         AttachmentId(index(self.attachments.len()))
     }
 
+    /// Makes the attachment of a socket of a namespace, by which its tunnels send and receive.
+    pub(super) fn attach_underlay(&mut self, ns: NamespaceId, name: &str) -> AttachmentId {
+        // The loopback is the first netdev of any namespace.
+        let loopback = self.netdevs.iter().find(|netdev| netdev.ns == ns);
+        let netdev = loopback.map_or(NetdevId(0), |netdev| netdev.id);
+        let id = self.next_attachment();
+        self.attachments.push(AttachmentInfo {
+            netdev,
+            side: Side::Underlay(ns.number()),
+            name: self.full_name(ns, name),
+        });
+        self.touch();
+        id
+    }
+
+    /// Whether an attachment is that of a socket of a namespace.
+    pub(super) fn is_underlay(&self, id: AttachmentId, ns: NamespaceId) -> bool {
+        let info = self.attachments.get(id.index());
+        info.is_some_and(|info| info.side == Side::Underlay(ns.number()))
+    }
+
     /// Takes a netdev out of its namespace; its entry and attachments stay behind.
     pub(super) fn unlist(&mut self, id: NetdevId) {
         let Netdev {
@@ -631,7 +663,7 @@ impl Network {
         for info in self.attachments.iter_mut().filter(|it| it.netdev == id) {
             info.name = match info.side {
                 Side::Stack if first => format!("{full}@stack"),
-                Side::Stack | Side::Wire | Side::Device => full.clone(),
+                Side::Stack | Side::Wire | Side::Device | Side::Underlay(_) => full.clone(),
             };
         }
     }

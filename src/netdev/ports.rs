@@ -192,6 +192,7 @@ impl Network {
             Kind::Vlan(vlan) => self.has_speed(vlan.stacked.lower),
             Kind::Macvlan(macvlan) => self.has_speed(macvlan.stacked.lower),
             Kind::Ipvlan(ipvlan) => self.has_speed(ipvlan.stacked.lower),
+            Kind::Vxlan(vxlan) => vxlan.lower.is_some_and(|lower| self.has_speed(lower)),
             Kind::Bridge(bridge) => bridge
                 .ports
                 .iter()

@@ -14,6 +14,8 @@ pub enum Errno {
     Busy,
     /// `EEXIST`.
     Exists,
+    /// `EAFNOSUPPORT`.
+    FamilyNotSupported,
     /// `EINVAL`.
     Invalid,
     /// `E2BIG`.
@@ -53,6 +55,7 @@ impl Errno {
             Self::AddressNotAvailable => "Cannot assign requested address",
             Self::Busy => "Device or resource busy",
             Self::Exists => "File exists",
+            Self::FamilyNotSupported => "Address family not supported by protocol",
             Self::Invalid => "Invalid argument",
             Self::ListTooLong => "Argument list too long",
             Self::Loop => "Too many levels of symbolic links",

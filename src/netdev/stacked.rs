@@ -51,6 +51,7 @@ impl Kind {
             | Self::Bridge(_)
             | Self::Veth { .. }
             | Self::Dummy
+            | Self::Vxlan(_)
             | Self::Tap { .. }
             | Self::Outside { .. } => None,
         }
@@ -65,6 +66,7 @@ impl Kind {
             | Self::Bridge(_)
             | Self::Veth { .. }
             | Self::Dummy
+            | Self::Vxlan(_)
             | Self::Tap { .. }
             | Self::Outside { .. } => None,
         }
@@ -181,6 +183,7 @@ impl Network {
         match &self.netdev(id).kind {
             Kind::Vlan(vlan) => self.check_vlan_open(id, vlan),
             Kind::Macvlan(_) => self.check_macvlan_open(id),
+            Kind::Vxlan(_) => self.check_vxlan_open(id),
             _ => Ok(()),
         }
     }
@@ -191,6 +194,7 @@ impl Network {
             Kind::Vlan(_) => self.vlan_switched(now, id, up),
             Kind::Macvlan(_) => self.macvlan_switched(id, up),
             Kind::Ipvlan(_) => self.ipvlan_switched(id, up),
+            Kind::Vxlan(_) => self.vxlan_switched(now, id, up),
             _ => {}
         }
     }
@@ -437,6 +441,7 @@ impl Network {
         }
         match kind {
             Kind::Loopback | Kind::Veth { .. } => VIRTUAL_TSO_MAX_SIZE,
+            Kind::Vxlan(vxlan) => vxlan.tso_max_size.unwrap_or(TSO_MAX_SIZE),
             Kind::Bridge(bridge) if bridge.had_port => {
                 let ports = bridge.ports.iter();
                 let sizes = ports.map(|port| self.tso_max_size(port.netdev));

@@ -313,6 +313,8 @@ const fn description(kind: &Kind, side: Side) -> &'static str {
     match (kind, side) {
         (_, Side::Wire) => "outside wire",
         (_, Side::Device) => "character device of a macvtap",
+        (_, Side::Underlay(_)) => "socket of a namespace",
+        (Kind::Vxlan(_), Side::Stack) => "stack on a VXLAN device",
         (Kind::Loopback, Side::Stack) => "stack on the loopback",
         (Kind::Bridge(_), Side::Stack) => "host port of a bridge",
         (Kind::Veth { .. }, Side::Stack) => "stack on a veth end",

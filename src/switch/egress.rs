@@ -60,6 +60,15 @@ pub enum TrapKind {
     /// A bridge's alarm has noticed a loop, and left what it saw ([`Alarm::take`](super::alarm::Alarm::take)).
     /// Whatever becomes of the frame otherwise.
     Loop,
+    /// An IP packet of a tunnel for somebody whose station is not known: control asks, and sends it.
+    /// The netdev is the one to send it by; the destination of the frame is still zero. Its verdict is
+    /// [`Verdict::Trapped`].
+    Unresolved,
+    /// ARP or neighbour discovery that goes up to the stack of a netdev below tunnels.
+    Neighbour,
+    /// A fragment of a datagram to a local address, which may turn out to be a tunnel's; it goes up to
+    /// the stack all the same.
+    Fragment,
 }
 
 /// What a batch leads to. Reused from batch to batch: once its queues have grown, a batch allocates
@@ -75,6 +84,8 @@ pub struct Egress {
     pub(super) pending: VecDeque<(NetdevId, Transit, u32)>,
     pub(super) heads: Heads,
     pub(super) trail: Trail,
+    /// Where octets are put together that do not stay where they are.
+    pub(super) scratch: Vec<u8>,
 }
 
 impl Egress {

@@ -27,6 +27,7 @@ mod trail;
 mod transit;
 pub mod verdict;
 pub mod vlan;
+pub mod vxlan;
 
 pub use alarm::{Alarm, PlanAlarm, Sighting};
 pub use counters::{
@@ -47,3 +48,4 @@ pub use trail::Crossing;
 pub use transit::Edit;
 pub use verdict::{DropReason, PacketType, Verdict};
 pub use vlan::{PlanVlanDevice, Uppers};
+pub use vxlan::{PlanUnderlay, PlanVxlan, VxlanFdb};

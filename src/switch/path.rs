@@ -11,7 +11,7 @@ use super::transit::{Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, Crossing, DropReason, Egress, Key, NetdevId, PacketType, Plan,
     PlanAttachment, PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, alarm, bridge,
-    ipvlan, macvlan, vlan,
+    ipvlan, macvlan, vlan, vxlan,
 };
 use crate::time::Instant;
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
@@ -180,7 +180,7 @@ pub(super) struct Walk<'a> {
     pub(super) plan: &'a Plan,
     pub(super) now: Instant,
     pub(super) counters: &'a mut Counters,
-    egress: &'a mut Egress,
+    pub(super) egress: &'a mut Egress,
     /// The table of the bridge met last (by index): most batches meet one bridge.
     view: Option<(u32, View<'a>)>,
     /// Where the frame came in; `None` for one of the network's own.
@@ -196,6 +196,8 @@ pub(super) struct Walk<'a> {
     /// What a packet socket on a VLAN device takes a frame that begins with a tag for: what is behind all
     /// its tags (`vlan_parse_protocol`), while the headers are still expected in front of them.
     pub(super) mistaken: Option<u16>,
+    /// Tunnels that the frame is in, of those that its way began in.
+    pub(super) tunnels: u8,
     /// Steps made so far, of those that count for [`HOP_LIMIT`].
     hops: u32,
     copies: u32,
@@ -228,6 +230,7 @@ impl<'a> Walk<'a> {
             header: Header::NONE,
             priority: 0,
             mistaken: None,
+            tunnels: 0,
             hops: 0,
             copies: 0,
             trapped: false,
@@ -267,7 +270,7 @@ impl<'a> Walk<'a> {
     fn run(&mut self, ingress: AttachmentId, index: u32, octets: &'a [u8]) -> Verdict {
         self.frame = index;
         self.octets = octets;
-        (self.priority, self.mistaken, self.hops) = (0, None, 0);
+        (self.priority, self.mistaken, self.hops, self.tunnels) = (0, None, 0, 0);
         (self.copies, self.trapped, self.refused) = (0, false, None);
         self.enter(ingress, octets);
         self.drain();
@@ -324,6 +327,10 @@ impl<'a> Walk<'a> {
         self.header = header;
         let attachment = self.plan.attachments[ingress.index()];
         let netdev = &self.plan.netdevs[attachment.netdev.index()];
+        if let Side::Underlay(underlay) = attachment.side {
+            let transit = Transit::new(header.kind);
+            return vxlan::enter(self, attachment.netdev, underlay, &transit);
+        }
         if !netdev.up {
             return self.refuse(DropReason::NetdevDown);
         }
@@ -331,7 +338,7 @@ impl<'a> Walk<'a> {
             Side::Wire => self.arrive(attachment.netdev, netdev),
             // A virtual machine is bound by no MTU (tap_get_user).
             Side::Device => self.transmit(attachment.netdev, netdev, Transit::new(header.kind)),
-            Side::Stack => {
+            Side::Stack | Side::Underlay(_) => {
                 // A socket may send a tag beyond the MTU, but only an 802.1Q one (packet_extra_vlan_len_allowed).
                 let tag = if header.ether_type == 0x8100 {
                     TAG_LEN
@@ -364,10 +371,22 @@ impl<'a> Walk<'a> {
         }
         match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
-            Receive::Stack => self.leave(netdev.stack, transit.kind, &transit),
+            Receive::Stack => self.go_up(id, netdev, &transit),
             Receive::Macvlan(_) | Receive::Device(_) => vlan::receive(self, id, transit),
             Receive::Ipvlan(port) => ipvlan::receive(self, id, port, transit, 0),
         }
+    }
+
+    /// A frame without a tag aside goes up to a netdev's stack.
+    #[inline(always)]
+    pub(super) fn go_up(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: &Transit) {
+        if let Some(underlay) = netdev.underlay
+            && transit.kind != PacketType::OtherHost
+            && vxlan::receive(self, id, underlay, transit)
+        {
+            return;
+        }
+        self.leave(netdev.stack, transit.kind, transit);
     }
 
     /// [`Self::receive`] for a frame with a tag, which goes aside (`skb_vlan_untag`).
@@ -434,6 +453,7 @@ impl<'a> Walk<'a> {
             Transmit::Unplugged => self.lose_without_carrier(id),
             Transmit::Macvlan(index) => macvlan::transmit(self, id, index, transit),
             Transmit::Ipvlan(index) => ipvlan::transmit(self, id, index, transit),
+            Transmit::Vxlan(index) => vxlan::transmit(self, id, index, transit),
             Transmit::Nothing => {
                 // A dummy takes no tag in metadata.
                 let tag = transit.tag.map_or(0, |_| TAG_LEN);
@@ -474,7 +494,7 @@ impl<'a> Walk<'a> {
         transit.kind = kind;
         match peer.receive {
             // Nothing more can branch there, so no queue is needed.
-            Receive::Stack if peer.uppers.is_none() => {
+            Receive::Stack if peer.uppers.is_none() && peer.underlay.is_none() => {
                 let saved = (self.header, self.priority, self.mistaken);
                 self.receive_again(peer_id, transit, 0);
                 (self.header, self.priority, self.mistaken) = saved;
@@ -568,9 +588,9 @@ impl<'a> Walk<'a> {
         let tagged = transit.tag.is_some() || is_tag_type(self.ether_type(&transit));
         let last = match netdev.receive {
             // Nothing more can branch there, so it need not wait.
-            Receive::Stack => Some(netdev.stack),
+            Receive::Stack if netdev.underlay.is_none() => Some(netdev.stack),
             Receive::Device(device) => Some(device),
-            Receive::Bridge(..) | Receive::Macvlan(_) | Receive::Ipvlan(_) => None,
+            _ => None,
         };
         match last.filter(|_| !tagged) {
             None => self.egress.pending.push_back((id, transit, priority)),
@@ -603,7 +623,7 @@ impl<'a> Walk<'a> {
         if splits || transit.tag.is_some() || is_tag_type(self.ether_type(transit)) {
             return vlan::receive(self, id, *transit);
         }
-        self.leave(netdev.stack, transit.kind, transit);
+        self.go_up(id, netdev, transit);
     }
 
     /// Counts a bridge's copy for its host port as the kernel does: without the header and without the
@@ -676,7 +696,7 @@ impl<'a> Walk<'a> {
             vid,
             edit,
         });
-        self.trapped |= kind == TrapKind::Bpdu;
+        self.trapped |= matches!(kind, TrapKind::Bpdu | TrapKind::Unresolved);
     }
 
     /// Takes the outermost tag of the octets aside, unless one is aside already.
@@ -810,7 +830,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the header of a copy, which may no longer be that of the frame.
-    fn header_of(&self, transit: &Transit) -> Header {
+    pub(super) fn header_of(&self, transit: &Transit) -> Header {
         let ether_type = self.ether_type(transit);
         let heads = &self.egress.heads;
         let (destination, source) = heads.addresses(transit).unwrap_or_else(|| {
@@ -894,7 +914,7 @@ fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vi
             let vlans = plan.bridges[bridge as usize].vlans.as_deref();
             Some((bridge, vlans.and_then(|vlans| vlans.host_pvid)))
         }
-        (Side::Stack | Side::Device, _) => None,
+        (Side::Stack | Side::Device | Side::Underlay(_), _) => None,
     }
 }
 

@@ -79,6 +79,7 @@ impl Bench {
             transmit: Transmit::Bridge(0),
             stack: HOST,
             uppers: None,
+            underlay: None,
         }];
         let mut attachments = vec![PlanAttachment {
             netdev: NetdevId(0),
@@ -116,6 +117,7 @@ impl Bench {
                 transmit: Transmit::Wire(wire(u32::from(n))),
                 stack: port_stack(u32::from(n)),
                 uppers: None,
+                underlay: None,
             });
             slots.push(Some(PlanPort {
                 netdev: id,

@@ -11,7 +11,7 @@ use super::alarm::PlanAlarm;
 use super::guard::PlanGuard;
 use super::mdb::PlanMulticast;
 use super::neighbours::PlanNeighbours;
-use super::{Fdb, PlanIpvlan, PlanIpvlanChild, PlanVlanDevice, Uppers};
+use super::{Fdb, PlanIpvlan, PlanIpvlanChild, PlanUnderlay, PlanVlanDevice, PlanVxlan, Uppers};
 use super::{PlanMacvlan, PlanMacvlanPort};
 use crate::time::Duration;
 use crate::wire::{ETHERNET_HEADER, MacAddr, TAG_LEN, TagType, Vid};
@@ -192,6 +192,9 @@ pub enum Side {
     /// The character device of a macvtap: the virtual machine that uses it, say. What comes from there
     /// leaves by the netdev, what the netdev receives goes there and not to its stack.
     Device,
+    /// A socket of a namespace's real stack, by which its VXLAN devices send and receive: an index into
+    /// [`Plan::underlays`]. The netdev is the namespace's loopback.
+    Underlay(u32),
 }
 
 /// Immutable configuration of the fast path.
@@ -213,6 +216,11 @@ pub struct Plan {
     pub ipvlans: Vec<PlanIpvlan>,
     /// The ipvlan devices, in no particular order; [`Transmit::Ipvlan`] indexes it.
     pub ipvlan_children: Vec<PlanIpvlanChild>,
+    /// The VXLAN devices, in no particular order; [`Transmit::Vxlan`] indexes it.
+    pub vxlans: Vec<PlanVxlan>,
+    /// The namespaces that VXLAN devices send and receive in; [`PlanNetdev::underlay`] and
+    /// [`PlanVxlan::underlay`] index it.
+    pub underlays: Vec<PlanUnderlay>,
     /// How many VLANs have counters: one more than the highest index in any [`VlanStats`].
     pub vlan_counters: u32,
     /// How many [`MulticastCounters`](super::MulticastCounters) there are.
@@ -245,6 +253,9 @@ pub struct PlanNetdev {
     pub uppers: Option<Box<Uppers>>,
     /// This namespace's own stack on it.
     pub stack: AttachmentId,
+    /// VXLAN devices listen in its namespace, whose stack is emulated as far as they need: an index into
+    /// [`Plan::underlays`].
+    pub underlay: Option<u32>,
 }
 
 impl PlanNetdev {
@@ -289,6 +300,8 @@ pub enum Transmit {
     Macvlan(u32),
     /// An ipvlan device: to another child, or by its lower (index into [`Plan::ipvlan_children`]).
     Ipvlan(u32),
+    /// A VXLAN device: puts it into datagrams (index into [`Plan::vxlans`]).
+    Vxlan(u32),
     /// A dummy, or a deleted netdev: discards it.
     Nothing,
 }

@@ -151,7 +151,8 @@ impl Heads {
     }
 
     /// Returns the EtherType (or length) of a copy, not counting the tag aside, and what follows it.
-    /// Nothing follows where a tag was pushed into the octets: that is no protocol's payload.
+    /// Nothing follows where a tag was pushed into the octets: that is no protocol's payload. Of a frame
+    /// that was put into another, only the headers in front of it do.
     pub(super) fn protocol<'a>(
         &'a self,
         transit: &Transit,
@@ -163,8 +164,11 @@ impl Heads {
             Some(more) => (more, !rest.is_empty()),
         };
         let (ether_type, payload) = octets.split_first_chunk()?;
-        let payload = if pushed { &[] } else { payload };
-        Some((u16::from_be_bytes(*ether_type), payload))
+        // What was put in front of a whole frame is no tag: the headers are there.
+        let ether_type = u16::from_be_bytes(*ether_type);
+        let tag = TagType::of(ether_type).is_some();
+        let payload = if pushed && tag { &[] } else { payload };
+        Some((ether_type, payload))
     }
 
     /// [`Self::protocol`] behind some tags that stay in front of the octets (`buried` many).
@@ -306,6 +310,91 @@ impl Heads {
                 self.octets.extend_from_within(old + 6..old + len as usize);
             }
         }
+        transit.head = self.since(start);
+    }
+
+    /// Returns the octets of a copy from some octet on, the tag aside not counted, in two pieces.
+    pub(super) fn from<'a>(
+        &'a self,
+        transit: &Transit,
+        frame: &'a [u8],
+        start: usize,
+    ) -> [&'a [u8]; 2] {
+        let head = match transit.head {
+            Head::OWN => frame.get(..ADDRESSES).unwrap_or_default(),
+            head => self.get(head),
+        };
+        let rest = frame.get(transit.skip as usize..).unwrap_or_default();
+        let in_head = start.min(head.len());
+        let in_rest = (start - in_head).min(rest.len());
+        [&head[in_head..], &rest[in_rest..]]
+    }
+
+    /// Copies the octets of a copy from some octet on to a buffer; returns how many there were.
+    pub(super) fn peek(
+        &self,
+        transit: &Transit,
+        frame: &[u8],
+        start: usize,
+        buffer: &mut [u8],
+    ) -> usize {
+        let mut filled = 0;
+        for piece in self.from(transit, frame, start) {
+            let room = &mut buffer[filled..];
+            let len = piece.len().min(room.len());
+            room[..len].copy_from_slice(&piece[..len]);
+            filled += len;
+        }
+        filled
+    }
+
+    /// Puts octets in front of a copy, whose own become payload. What is behind its head stays where it
+    /// is.
+    pub(super) fn encapsulate(&mut self, transit: &mut Transit, frame: &[u8], front: &[u8]) {
+        let start = self.octets.len();
+        self.octets.extend_from_slice(front);
+        match transit.head {
+            Head::OWN => self.octets.extend_from_slice(&frame[..ADDRESSES]),
+            Head { start: old, len } => {
+                let old = old as usize;
+                self.octets.extend_from_within(old..old + len as usize);
+            }
+        }
+        transit.head = self.since(start);
+    }
+
+    /// Takes some octets out of the head of a copy, from some octet on.
+    pub(super) fn cut(&mut self, transit: &mut Transit, at: usize, count: usize) {
+        let Head { start, len } = transit.head;
+        let from = start as usize + at;
+        let end = start as usize + len as usize;
+        if from + count <= end && end == self.octets.len() {
+            self.octets.drain(from..from + count);
+            transit.head.len -= count as u32;
+        }
+    }
+
+    /// Takes octets off the front of a copy, which has addresses behind them. What is behind its new
+    /// addresses stays where it is.
+    pub(super) fn decapsulate(&mut self, transit: &mut Transit, frame: &[u8], front: usize) {
+        let Head { start: old, len } = transit.head;
+        if len as usize >= front + ADDRESSES {
+            // It was put in front here.
+            transit.head = Head {
+                start: old + front as u32,
+                len: len - front as u32,
+            };
+            return;
+        }
+        let mut addresses = [0; ADDRESSES];
+        self.peek(transit, frame, front, &mut addresses);
+        let in_head = match len {
+            0 => ADDRESSES,
+            len => len as usize,
+        };
+        transit.skip += (front + ADDRESSES - in_head) as u32;
+        let start = self.octets.len();
+        self.octets.extend_from_slice(&addresses);
         transit.head = self.since(start);
     }
 

@@ -191,6 +191,46 @@ drop_reasons! {
     ToSelf = "to_self", "the bridge's stack sent to the bridge's own address";
     /// Longer than the egress port takes (`is_skb_forwardable`).
     EgressOversize = "egress_oversize", "the frame is longer than the egress port takes (MTU + 18)";
+    /// A VXLAN device has no entry for the destination, and none for all others (`vxlan_xmit`).
+    VxlanNoRemote = "vxlan_no_remote", "the VXLAN device knows no endpoint for the destination, and has no default one";
+    /// A VXLAN device with `proxy` sends no questions (`arp_reduce`, `neigh_reduce`).
+    VxlanProxied = "vxlan_proxied", "the VXLAN device answers ARP and neighbour solicitations itself (proxy), and has no answer";
+    /// An IP packet on its way into or out of a tunnel ends in its header (`pskb_inet_may_pull`).
+    VxlanInnerIp = "vxlan_inner_ip", "the frame in the tunnel says that it is IP and ends in the IP header";
+    /// The endpoint is this host, where nobody listens for the network (`encap_bypass_if_local`).
+    VxlanNobodyHere = "vxlan_nobody_here", "the endpoint is this host, and no VXLAN device here has that VNI and port";
+    /// There is no way to the endpoint (`ENETUNREACH`).
+    TunnelNoRoute = "tunnel_no_route", "no connected subnet has the endpoint of the tunnel, or its source address is nobody's here";
+    /// The way to the endpoint leads through the tunnel itself, or through too many (`ELOOP`).
+    TunnelLoop = "tunnel_loop", "the way to the tunnel's endpoint leads through the tunnel itself, or through too many tunnels";
+    /// The packet is longer than its exit takes and may not be fragmented (`EMSGSIZE`).
+    TunnelOversize = "tunnel_oversize", "the tunnel's packet is longer than its exit's MTU and must not be fragmented";
+    /// A datagram to a VXLAN port whose IP header is malformed (`ip_rcv_core`, `ip6_rcv_core`).
+    TunnelIp = "tunnel_ip", "the outer IP header is malformed: its lengths or its checksum";
+    /// A datagram to a VXLAN port whose UDP length is wrong (`__udp4_lib_rcv`).
+    TunnelUdp = "tunnel_udp", "the outer UDP header announces another length than the packet has";
+    /// A datagram to a VXLAN port whose UDP checksum is wrong, or missing over IPv6.
+    TunnelChecksum = "tunnel_checksum", "the outer UDP checksum is wrong, or missing over IPv6";
+    /// A datagram to a VXLAN port from an address that cannot be on a wire (`fib_validate_source`).
+    TunnelSource = "tunnel_source", "the outer source address is this host's own or no station's";
+    /// A datagram to a VXLAN port that ends in the VXLAN header.
+    VxlanTruncated = "vxlan_truncated", "the datagram ends before the VXLAN header does";
+    /// Without the I flag there is no VNI (RFC 7348 section 5).
+    VxlanFlags = "vxlan_flags", "the I flag is missing: the VXLAN header has no VNI";
+    /// No device listens for the network.
+    VxlanVni = "vxlan_vni", "no VXLAN device here has the packet's VNI";
+    /// What is in the tunnel is no frame.
+    VxlanRunt = "vxlan_runt", "what is behind the VXLAN header is shorter than an Ethernet header";
+    /// Reserved bits are set, or those of an extension that is off (`vxlan_rcv`).
+    VxlanReserved = "vxlan_reserved", "reserved bits of the VXLAN header are set, or those of an extension that is off";
+    /// A frame of the device's own came back (`vxlan_set_mac`).
+    VxlanOwnSource = "vxlan_own_source", "the source of the frame is the VXLAN device's own address: it came round a loop";
+    /// The source is a group or zero, and the device learns (`vxlan_snoop`).
+    VxlanSource = "vxlan_source", "the source of the frame in the tunnel is a group or zero, and the VXLAN device learns";
+    /// An entry that does not move says that the source is behind another endpoint (`vxlan_snoop`).
+    VxlanElsewhere = "vxlan_elsewhere", "a static entry of the VXLAN device says that the source is behind another endpoint";
+    /// Congestion was met that the frame cannot tell of (RFC 6040 section 4.2).
+    VxlanCongestion = "vxlan_congestion", "the outer packet met congestion, and the packet inside cannot say so";
     /// The frame crossed more netdevs than one frame may: a loop without spanning tree.
     HopLimit = "hop_limit", "the frame went round a loop and reached the bound on copies";
 }

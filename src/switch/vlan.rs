@@ -166,6 +166,13 @@ fn go_up(walk: &mut Walk<'_>, netdev: &PlanNetdev, frame: Climber) -> Option<(Ne
         Some(_) => PacketType::OtherHost,
         None => frame.transit.kind,
     };
+    if frame.transit.tag.is_none() {
+        let mut transit = frame.transit;
+        transit.kind = kind;
+        let id = walk.plan.attachments[netdev.stack.index()].netdev;
+        walk.go_up(id, netdev, &transit);
+        return None;
+    }
     // As a packet socket has it: with every tag that it came with.
     walk.leave(netdev.stack, kind, &frame.transit);
     None

@@ -90,6 +90,27 @@ impl<'a> Arp<'a> {
         frame
     }
 
+    /// Whether it is about Ethernet addresses, as hardware of type 1 or 6 has them.
+    #[must_use]
+    pub const fn is_ethernet(self) -> bool {
+        matches!((self.0[0], self.0[1]), (0, 1 | 6))
+    }
+
+    /// Returns the frame that asks everybody who has an address.
+    #[must_use]
+    pub fn request(sender: MacAddr, sender_ip: Ipv4Addr, target: Ipv4Addr) -> [u8; ARP_FRAME] {
+        let mut frame = [0; ARP_FRAME];
+        frame[..6].copy_from_slice(&MacAddr::BROADCAST.octets());
+        frame[6..12].copy_from_slice(&sender.octets());
+        frame[12..14].copy_from_slice(&ETHER_ARP.to_be_bytes());
+        let message = &mut frame[ETHERNET_HEADER..];
+        message[..8].copy_from_slice(&[0, 1, 0x08, 0, 6, 4, 0, 1]);
+        message[8..14].copy_from_slice(&sender.octets());
+        message[14..18].copy_from_slice(&sender_ip.octets());
+        message[24..28].copy_from_slice(&target.octets());
+        frame
+    }
+
     fn mac(self, at: usize) -> MacAddr {
         let mut octets = [0; 6];
         octets.copy_from_slice(&self.0[at..at + 6]);
@@ -132,6 +153,19 @@ mod tests {
             octets[at] = value;
             assert!(Arp::parse(&octets).is_none(), "octet {at}");
         }
+    }
+
+    #[test]
+    fn a_request_is_what_it_is_parsed_as() {
+        let sender = MacAddr::from_u64(0x0200_0000_0001);
+        let [one, two] = [1, 2].map(|last| Ipv4Addr::new(10, 0, 0, last));
+        let frame = Arp::request(sender, one, two);
+        assert_eq!(
+            frame[..14],
+            *b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06"
+        );
+        assert_eq!(frame[14..], REQUEST);
+        assert!(Arp::parse(&frame[14..]).unwrap().is_ethernet());
     }
 
     #[test]

@@ -159,6 +159,43 @@ impl<'a> Neighbour<'a> {
         Some(None)
     }
 
+    /// Returns the frame that asks for the station of an address: to the group of those whose addresses
+    /// end like it (RFC 4861 section 4.3).
+    #[must_use]
+    pub fn solicit(
+        station: MacAddr,
+        source: Ipv6Addr,
+        target: Ipv6Addr,
+    ) -> [u8; ADVERTISEMENT_FRAME] {
+        let [.., a, b, c] = target.octets();
+        let group = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c];
+        let mut frame = [0; ADVERTISEMENT_FRAME];
+        frame[..6].copy_from_slice(&[0x33, 0x33, 0xff, a, b, c]);
+        frame[6..12].copy_from_slice(&station.octets());
+        frame[12..14].copy_from_slice(&ETHER_IPV6.to_be_bytes());
+        let packet = &mut frame[ETHERNET_HEADER..];
+        packet[0] = 0x60;
+        packet[5] = 32;
+        packet[6] = ICMPV6;
+        packet[7] = 255;
+        packet[8..24].copy_from_slice(&source.octets());
+        packet[24..40].copy_from_slice(&group);
+        let message = &mut packet[HEADER..];
+        message[0] = 135;
+        message[8..24].copy_from_slice(&target.octets());
+        message[24..26].copy_from_slice(&[1, 1]);
+        message[26..32].copy_from_slice(&station.octets());
+        let checksum = Sum16BitWords::new()
+            .add_16bytes(source.octets())
+            .add_16bytes(group)
+            .add_4bytes([0, 0, 0, 32])
+            .add_4bytes([0, 0, 0, ICMPV6])
+            .add_slice(message)
+            .ones_complement();
+        message[2..4].copy_from_slice(&checksum.to_ne_bytes());
+        frame
+    }
+
     fn ip(&self, at: usize) -> Ipv6Addr {
         let mut octets = [0; 16];
         octets.copy_from_slice(&self.packet[at..at + 16]);
@@ -206,6 +243,22 @@ mod tests {
             other[at] = value;
             assert!(Neighbour::parse(&other).is_none());
         }
+    }
+
+    #[test]
+    fn a_solicitation_is_what_it_is_parsed_as() {
+        let [source, target]: [Ipv6Addr; 2] = ["fe80::1", "fe80::2"].map(|it| it.parse().unwrap());
+        let frame = Neighbour::solicit(MacAddr::from_u64(0x0200_0000_0001), source, target);
+        assert_eq!(frame[..6], [0x33, 0x33, 0xff, 0, 0, 2]);
+        let mut expected = solicitation();
+        // 0xffff - (sum of the pseudo header and the message, folded)
+        expected[42..44].copy_from_slice(&frame[56..58]);
+        assert_eq!(frame[14..], expected);
+        let sum = crate::wire::Sum::default()
+            .with(&frame[22..54])
+            .with(&[0, 32, 0, ICMPV6])
+            .with(&frame[54..]);
+        assert_eq!(sum.checksum(), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::iproute::Processes;
 use crate::oracle::Manner;
 use crate::record::{Answer, Record};
 use crate::scenario::{Scenario, Step};
-use crate::{differences, oracle, ours};
+use crate::{differences, oracle, ours, vxlan};
 
 /// Fields of show commands that say nothing about the bridge, and why they may differ.
 const MASKED: &[(&str, &str)] = &[(
@@ -78,9 +78,11 @@ pub(crate) const SLOWLY: Manner = Manner {
 
 /// Plays a scenario on both sides once, with some differences known.
 pub(crate) fn once(scenario: &Scenario, manner: Manner, known: &[Known]) -> Comparison {
-    let kernel = oracle::play(scenario, manner)
+    let mut kernel = oracle::play(scenario, manner)
         .unwrap_or_else(|error| panic!("the kernel's side: {error}\n{scenario}"));
-    let ours = ours::play(scenario, &kernel.times);
+    let mut ours = ours::play(scenario, &kernel.times);
+    vxlan::mask(scenario, &mut kernel);
+    vxlan::mask(scenario, &mut ours);
     let difference = first_difference(scenario, &kernel, &ours, known);
     Comparison {
         kernel,

@@ -32,6 +32,7 @@ mod sys;
 mod topologies;
 mod vlan_devices;
 mod vlans;
+mod vxlan;
 
 use std::env;
 use std::fmt::Write;
@@ -173,6 +174,11 @@ fn behaviours_vlans() {
     if available() && *oracle::FILTERS_VLANS {
         check(vlans::CASES);
     }
+}
+
+#[test]
+fn vxlan() {
+    check(vxlan::CASES);
 }
 
 #[test]

@@ -31,6 +31,7 @@ use crate::record::{Copy, Record};
 use crate::rtnetlink;
 use crate::scenario::{PROTOCOLS, Scenario, Step, answers, mark, of_a_bridge};
 use crate::sys::{PacketSocket, Sighting, attach_tap};
+use crate::vxlan;
 
 const MANNER: Manner = Manner {
     processes: Processes::Few,
@@ -437,7 +438,7 @@ impl Kernel {
                 // A bridge's own queries come when they are due, even while its address sends a frame.
                 let own = octets[6..12] == frame[6..12]
                     && !matches!(essence, Some(Essence::GroupQuery | Essence::GeneralQuery));
-                (own || answers).then_some(current)
+                (own || answers || vxlan::belongs(octets)).then_some(current)
             }
             (None, None) => {
                 let listens = matches!(scenario.steps[current], Step::Listen(_));

@@ -14,6 +14,7 @@ use tapswitch::time::Instant;
 use crate::differences::names_an_entry;
 use crate::record::{Answer, Copy, Record};
 use crate::scenario::{Scenario, Step, answers, of_a_bridge};
+use crate::vxlan;
 
 /// Plays a scenario; step N happens at `times[N]`.
 pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
@@ -138,11 +139,13 @@ impl Ours {
                 Output::Receive(netdev, octets) => (hand_up, netdev, octets),
                 Output::Tree(_) => continue,
             };
+            // Put together from fragments, of which the last is the frame of this step.
+            let whole = vxlan::put_together(&octets);
             let plan = self.control.plan();
             let (counters, egress) = (&mut self.counters, &mut self.egress);
             counters.fit(&plan);
             way(&plan, now, netdev, &octets, counters, egress);
-            if wanted(&octets) {
+            if whole || wanted(&octets) {
                 copies.extend(self.copies(&octets));
             }
             self.trapped(now, &octets);

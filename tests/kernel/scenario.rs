@@ -9,6 +9,7 @@
 //! p1: h1 > m1 8100:10 igmp2 report g1  what is behind the tags, see [`payload`](crate::payload)
 //! p1: h1 > p1 ip 10.0.0.1 10.0.0.2     a packet for an address: see `ipvlan`
 //! p1: h1 arp request 10.0.0.1 10.0.0.2 about neighbours: see `neighbours`
+//! p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 : h5 > all      in VXLAN: see `vxlan`
 //! ipv6 br0                             the kernel's netdev takes IPv6 neighbours, as ours do
 //! reports                              the kernel's stacks report groups of the link (224.0.0.X), too
 //! wait 1.5                             seconds
@@ -23,7 +24,7 @@
 //! A frame ends in a mark of six octets, `ts` and its step's number, if it has room for one behind
 //! its headers: by that a copy is recognised wherever and whenever it turns up.
 
-use crate::{groups, ipvlan, neighbours};
+use crate::{groups, ipvlan, neighbours, vxlan};
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -182,6 +183,9 @@ fn frame(number: u32, text: &str) -> Result<Vec<u8>, String> {
     }
     let mut octets = address(word("destination")?)?.to_vec();
     octets.extend(source);
+    if let Some((headers, inner)) = text.split_once(" : ") {
+        return vxlan::frame(&octets, headers, &frame(number, inner)?);
+    }
     let (mut ether_type, mut length, mut llc, mut payload) = (0x88b5, None, false, Vec::new());
     while let Some(option) = words.next() {
         let read = ipvlan::read(option, &mut words);

@@ -18,6 +18,7 @@ impl Apply<'_> {
             touch: spec.touch,
             external: spec.extern_learn,
         };
+        let endpoint = self.endpoint(&spec.endpoint)?;
         let master = self.fdb_sides(id, spec.on_self, spec.on_master)?;
         if master {
             self.network
@@ -26,6 +27,8 @@ impl Apply<'_> {
         if spec.on_self && self.network.netdev(id).bridge().is_some() {
             self.network
                 .fdb_add(self.now, id, spec.mac, spec.vlan, addition)?;
+        } else if spec.on_self && self.network.vxlan_device(id).is_some() {
+            self.vxlan_fdb_add(id, how, spec, endpoint)?;
         } else if spec.on_self {
             if how == FdbHow::Replace && self.network.macvlan(id).is_some() {
                 let note = "the own list of a macvlan takes no replacements, only add and del";
@@ -42,12 +45,15 @@ impl Apply<'_> {
     pub(super) fn fdb_del(&mut self, spec: &FdbSpec) -> Done {
         let id = self.device(&spec.dev, 255)?;
         self.check_ethernet(id, "FDB delete only supported for Ethernet devices")?;
+        let endpoint = self.endpoint(&spec.endpoint)?;
         let master = self.fdb_sides(id, spec.on_self, spec.on_master)?;
         let on_bridge = spec.on_self && self.network.netdev(id).bridge().is_some();
         if master || on_bridge {
             self.network.fdb_delete(self.now, id, spec.mac, spec.vlan)?;
         }
-        if spec.on_self && !on_bridge {
+        if spec.on_self && self.network.vxlan_device(id).is_some() {
+            self.network.vxlan_fdb_delete(id, spec.mac, endpoint)?;
+        } else if spec.on_self && !on_bridge {
             let lifetime = lifetime(spec.state);
             self.network.own_list_delete(id, spec.mac, lifetime)?;
         }
@@ -80,7 +86,9 @@ impl Apply<'_> {
         if master {
             self.network.fdb_flush(id, filter)?;
         }
-        if on_self {
+        if on_self && self.network.vxlan_device(id).is_some() {
+            self.vxlan_fdb_flush(id, flush)?;
+        } else if on_self {
             if self.network.netdev(id).bridge().is_none() {
                 let note = "without master only a bridge has an FDB to flush; a port's entries are its bridge's: say master";
                 return Err(Refusal::new(Errno::NotSupported, note).into());

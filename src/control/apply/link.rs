@@ -10,6 +10,7 @@ use crate::netdev::ipvlan::IpvlanChange;
 use crate::netdev::link::{NewLink, not_a_bridge};
 use crate::netdev::macvlan::MacvlanChange;
 use crate::netdev::vlan_device::VlanChange;
+use crate::netdev::vxlan::VxlanChange;
 use crate::netdev::{Errno, Kind, NamespaceId, NetdevId, Refusal};
 
 impl Apply<'_> {
@@ -45,6 +46,7 @@ impl Apply<'_> {
             LinkAddKind::Bridge(_)
             | LinkAddKind::Dummy
             | LinkAddKind::Vlan { .. }
+            | LinkAddKind::Vxlan(_)
             | LinkAddKind::Macvlan { .. }
             | LinkAddKind::Ipvlan { .. } => (None, None, None),
         };
@@ -61,6 +63,10 @@ impl Apply<'_> {
             LinkAddKind::Vlan { options, .. } => Some(vlan_change(options)),
             _ => None,
         };
+        let vxlan = match &link.kind {
+            LinkAddKind::Vxlan(options) => Some(self.vxlan_change(options)?),
+            _ => None,
+        };
         check_txqlen(common)?;
         peer_common.map_or(Ok(()), check_txqlen)?;
         if let LinkAddKind::Bridge(options) = &link.kind {
@@ -71,6 +77,9 @@ impl Apply<'_> {
         }
         if let LinkAddKind::Macvlan { options, .. } = &link.kind {
             options.check(common.address)?;
+        }
+        if let Some(change) = &vxlan {
+            change.check(common.address, common.mtu)?;
         }
         // Before the kernel makes anything it looks the name up where the command runs, even if the
         // netdev is to be made elsewhere.
@@ -114,6 +123,10 @@ impl Apply<'_> {
                 self.network.add_macvlan(own, lower, options, *tap)?
             }
             LinkAddKind::Ipvlan { options, .. } => self.network.add_ipvlan(own, lower, *options)?,
+            LinkAddKind::Vxlan(_) => {
+                let change = vxlan.unwrap_or_default();
+                self.network.add_vxlan(self.now, own, self.ns, &change)?
+            }
         };
         let done = self.configure(id, link, master);
         if done.is_err() {
@@ -160,6 +173,10 @@ impl Apply<'_> {
             })?,
             _ => None,
         };
+        let tunnel = match &set.kind {
+            Some(LinkSetKind::Vxlan(options)) => self.vxlan_change(options)?,
+            _ => VxlanChange::default(),
+        };
         check_txqlen(common)?;
         let noted = match &set.kind {
             Some(LinkSetKind::Bridge(options)) => {
@@ -189,6 +206,12 @@ impl Apply<'_> {
             }
             Some(LinkSetKind::Ipvlan(options)) if *options != IpvlanChange::default() => {
                 self.network.change_ipvlan(id, *options)?;
+                true
+            }
+            Some(LinkSetKind::Vxlan(_)) => {
+                tunnel.check(common.address, common.mtu)?;
+                self.network
+                    .change_vxlan(self.now, id, &tunnel, common.mtu)?;
                 true
             }
             Some(LinkSetKind::Port(_) | LinkSetKind::Macvlan { .. } | LinkSetKind::Ipvlan(_))

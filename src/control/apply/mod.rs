@@ -11,10 +11,11 @@ mod mdb;
 mod neigh;
 mod tree;
 mod vlan;
+mod vxlan;
 
 use super::Reply;
 use super::show::Show;
-use crate::iproute::command::{NetCommand, Verb};
+use crate::iproute::command::{LinkAddKind, NetCommand, Verb};
 use crate::netdev::{NamespaceId, NetdevId, Network, Refusal};
 use crate::switch::Counters;
 use crate::time::Instant;
@@ -46,14 +47,19 @@ pub(super) fn execute(
     match apply(network, now, command, counters, &mut reply) {
         Ok(()) => reply,
         Err(Failure::Said(text, status)) => Reply {
-            stderr: text,
+            stderr: reply.stderr + &text,
             status,
-            ..reply
+            stdout: reply.stdout,
         },
         Err(Failure::Refused(refusal)) => Reply {
-            stderr: format!("{}\ntapswitch: {}\n", refusal.answer(), refusal.note),
+            stderr: format!(
+                "{}{}\ntapswitch: {}\n",
+                reply.stderr,
+                refusal.answer(),
+                refusal.note
+            ),
             status: refused_status(&command.verb),
-            ..reply
+            stdout: reply.stdout,
         },
     }
 }
@@ -101,7 +107,12 @@ fn apply(
     match &command.verb {
         Verb::NetnsAdd(name) => apply.netns_add(name),
         Verb::NetnsDel(name) => apply.netns_del(name),
-        Verb::LinkAdd(link) => apply.link_add(link),
+        Verb::LinkAdd(link) => {
+            if let LinkAddKind::Vxlan(options) = &link.kind {
+                options.warning().clone_into(&mut reply.stderr);
+            }
+            apply.link_add(link)
+        }
         Verb::LinkSet(set) => apply.link_set(set),
         Verb::LinkDel(dev) => apply.link_del(dev),
         Verb::TuntapAdd(name) => apply.tuntap_add(name),

@@ -1,5 +1,6 @@
 //! `bridge fdb`.
 
+use super::FdbEndpoint;
 use crate::wire::{MacAddr, Vid};
 
 /// The three spellings of adding an FDB entry.
@@ -46,6 +47,8 @@ pub struct FdbSpec {
     pub touch: bool,
     /// `vlan VID`.
     pub vlan: Option<Vid>,
+    /// `dst ADDRESS` and what belongs to it.
+    pub endpoint: FdbEndpoint,
 }
 
 /// `bridge fdb show [br BR] [brport DEV] [dev DEV] [vlan VID] [state STATE] [dynamic]`.

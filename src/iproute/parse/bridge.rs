@@ -1,13 +1,17 @@
 //! The program `bridge`: its objects, of which links and FDB here (`bridge/bridge.c`, `bridge/link.c`, `bridge/fdb.c`).
 
-use super::args::{Args, Keywords, Match, fault, ifname, keyword, mac_word, matches, unknown, vid};
+use super::args::{
+    Args, Keywords, Match, fault, ifname, keyword, mac_word, matches, u32_value, unknown, vid,
+};
+use super::vxlan::{self, EndpointKey};
 use super::{mdb, options, vlan};
 use crate::iproute::command::{
-    FdbFilter, FdbFlush, FdbGet, FdbHow, FdbShowState, FdbSpec, FdbState, LinkFilter, Verb,
+    FdbEndpoint, FdbFilter, FdbFlush, FdbGet, FdbHow, FdbShowState, FdbSpec, FdbState, LinkFilter,
+    Verb,
 };
 use crate::iproute::fault::Fault;
 use crate::iproute::lex::Word;
-use crate::wire::MacAddr;
+use crate::wire::{MacAddr, VNI_MAX};
 
 use Match::{Exact, Prefix};
 
@@ -131,6 +135,7 @@ enum Key {
     Use,
     ExternLearn,
     Sticky,
+    Endpoint(EndpointKey),
     Vxlan,
     To,
 }
@@ -138,15 +143,15 @@ enum Key {
 /// In `fdb_modify`'s order.
 const KEYS: &Keywords<Key> = &[
     ("dev", Exact, Key::Dev),
-    ("dst", Exact, Key::Vxlan),
-    ("nhid", Exact, Key::Vxlan),
-    ("port", Exact, Key::Vxlan),
-    ("vni", Exact, Key::Vxlan),
-    ("src_vni", Exact, Key::Vxlan),
-    ("via", Exact, Key::Vxlan),
+    ("dst", Exact, Key::Endpoint(EndpointKey::Dst)),
+    ("nhid", Exact, Key::Endpoint(EndpointKey::Nexthop)),
+    ("port", Exact, Key::Endpoint(EndpointKey::Port)),
+    ("vni", Exact, Key::Endpoint(EndpointKey::Vni)),
+    ("src_vni", Exact, Key::Endpoint(EndpointKey::SourceVni)),
+    ("via", Exact, Key::Endpoint(EndpointKey::Via)),
     ("self", Exact, Key::BridgeSelf),
     ("master", Prefix, Key::Master),
-    ("router", Prefix, Key::Vxlan),
+    ("router", Prefix, Key::Endpoint(EndpointKey::Router)),
     ("local", Prefix, Key::Permanent),
     ("permanent", Prefix, Key::Permanent),
     ("temp", Prefix, Key::Static),
@@ -174,9 +179,11 @@ fn modify(args: &mut Args<'_>) -> Result<FdbSpec, Fault> {
         extern_learn: false,
         touch: false,
         vlan: None,
+        endpoint: FdbEndpoint::default(),
     };
     while let Some(word) = args.take() {
         match keyword(KEYS, &word.text) {
+            Some(Key::Endpoint(key)) => vxlan::endpoint(args, key, word, &mut spec.endpoint)?,
             Some(Key::Dev) => dev = Some(ifname(args)?),
             Some(Key::BridgeSelf) => spec.on_self = true,
             Some(Key::Master) => spec.on_master = true,
@@ -188,14 +195,7 @@ fn modify(args: &mut Args<'_>) -> Result<FdbSpec, Fault> {
             Some(Key::Use) => spec.touch = true,
             Some(Key::ExternLearn) => spec.extern_learn = true,
             Some(Key::Sticky) => spec.sticky = true,
-            Some(Key::Vxlan) => {
-                return Err(fault(
-                    word,
-                    "an option of VXLAN devices, which are not modelled yet",
-                )
-                .expect("another option of \"bridge fdb\""));
-            }
-            Some(Key::To) | None => station_word(&mut station, word, args, KEYS)?,
+            Some(Key::To | Key::Vxlan) | None => station_word(&mut station, word, args, KEYS)?,
         }
     }
     let (Some(mac), Some(dev)) = (station, dev) else {
@@ -317,12 +317,9 @@ fn get(args: &mut Args<'_>) -> Result<FdbGet, Fault> {
             Some(Key::Vlan) if get.vlan.is_some() => return Err(fault(word, "given twice")),
             Some(Key::Vlan) => get.vlan = Some(vid(args)?),
             Some(Key::Dynamic) => get.dynamic = true,
+            // Only devices with `external` look entries up by VNI.
             Some(Key::Vxlan) => {
-                return Err(fault(
-                    word,
-                    "an option of VXLAN devices, which are not modelled yet",
-                )
-                .expect("another option of \"bridge fdb get\""));
+                u32_value(args, VNI_MAX)?;
             }
             _ => station_word(&mut station, word, args, WORDS)?,
         }

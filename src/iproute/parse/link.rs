@@ -3,7 +3,7 @@
 use super::args::{
     Args, Keywords, Match, fault, ifname, ifname_word, keyword, mac, nsname, number, strict_on_off,
 };
-use super::{filter, ipvlan, macvlan, options, vlan, xstats};
+use super::{filter, ipvlan, macvlan, options, vlan, vxlan, xstats};
 use crate::iproute::command::{
     LinkAdd, LinkAddKind, LinkCommon, LinkFilter, LinkSet, LinkSetKind, Verb,
 };
@@ -67,6 +67,7 @@ enum Kind {
     Vlan,
     Macvlan,
     Macvtap,
+    Vxlan,
     Dummy,
     Ipvlan,
 }
@@ -80,6 +81,7 @@ const KINDS: &Keywords<Kind> = &[
     ("macvlan", Exact, Kind::Macvlan),
     ("macvtap", Exact, Kind::Macvtap),
     ("ipvlan", Exact, Kind::Ipvlan),
+    ("vxlan", Exact, Kind::Vxlan),
     ("bridge_slave", Exact, Kind::Slave),
 ];
 
@@ -373,13 +375,13 @@ fn add(args: &mut Args<'_>) -> Result<Verb, Fault> {
         Kind::Macvlan,
         Kind::Macvtap,
         Kind::Ipvlan,
+        Kind::Vxlan,
     ];
     let c = common(args)?;
     let name = new_name(&c)?;
     let Some(word) = c.kind else {
-        return Err(
-            args.missing("\"type\" and bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan")
-        );
+        return Err(args
+            .missing("\"type\" and bridge, veth, dummy, vlan, macvlan, macvtap, ipvlan or vxlan"));
     };
     let made = kind(word, &known)?;
     if let Some((link, _)) = c.link
@@ -407,6 +409,7 @@ fn add(args: &mut Args<'_>) -> Result<Verb, Fault> {
             lower: c.link.map(|(_, lower)| lower.text.clone()),
             options: ipvlan::device(args)?,
         },
+        Kind::Vxlan => LinkAddKind::Vxlan(Box::new(vxlan::device(args, true)?)),
         Kind::Dummy | Kind::Slave => {
             args.finish("a dummy has no options; general ones go before \"type\"")?;
             LinkAddKind::Dummy
@@ -473,6 +476,7 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
                     Kind::Macvlan,
                     Kind::Macvtap,
                     Kind::Ipvlan,
+                    Kind::Vxlan,
                 ],
             )
         })
@@ -485,6 +489,7 @@ fn set(args: &mut Args<'_>) -> Result<Verb, Fault> {
             options: macvlan::device(args)?,
         }),
         Some(Kind::Ipvlan) => Some(LinkSetKind::Ipvlan(ipvlan::device(args)?)),
+        Some(Kind::Vxlan) => Some(LinkSetKind::Vxlan(Box::new(vxlan::device(args, false)?))),
         Some(_) => Some(LinkSetKind::Port(options::slave(args)?)),
         None => None,
     };
@@ -516,6 +521,7 @@ fn delete(args: &mut Args<'_>) -> Result<Verb, Fault> {
                 Kind::Macvlan,
                 Kind::Macvtap,
                 Kind::Ipvlan,
+                Kind::Vxlan,
             ],
         )?;
         args.finish("nothing follows the kind here")?;

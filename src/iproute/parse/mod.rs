@@ -22,6 +22,7 @@ mod options;
 mod tree;
 mod tuntap;
 mod vlan;
+mod vxlan;
 mod xstats;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Item;
-use crate::iproute::command::{Command, LinkAddKind, Verb};
+use crate::iproute::command::{Command, LinkAddKind, LinkSetKind, Verb};
 
 /// The namespace that holds the script's own netdevs, as `netns 1` (the process 1) names it.
 const INITIAL: &str = "1";
@@ -52,6 +52,12 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
                         }
                         "ipvlan"
                     }
+                    LinkAddKind::Vxlan(options) => {
+                        if own {
+                            used.extend(options.dev.as_deref());
+                        }
+                        "vxlan"
+                    }
                     LinkAddKind::Veth { peer, common } => {
                         if lands_here(&common.netns) {
                             make(peer, "veth");
@@ -69,6 +75,9 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
             Verb::LinkSet(set) => {
                 let name = set.common.rename.as_ref().unwrap_or(&set.dev);
                 if own {
+                    if let Some(LinkSetKind::Vxlan(options)) = &set.kind {
+                        used.extend(options.dev.as_deref());
+                    }
                     used.push(set.dev.as_str());
                     // The old name may belong to an outside wire; the new one is the script's.
                     if set.common.rename.is_some() {

@@ -1,9 +1,9 @@
 //! `bridge fdb show` and `bridge fdb get` (bridge/fdb.c: `print_fdb`).
 
-use super::ShowError;
 use super::link::Links;
 use super::printer::{Printer, c_hex};
 use super::record::{FdbRecord, KindInfo, LinkRecord, fdb_flags, fdb_state};
+use super::{ShowError, vxlan};
 use crate::iproute::command::{FdbFilter, FdbShowState, Format};
 
 /// Prints `bridge fdb show`. `fdb` has all entries of a namespace in the kernel's order: netdevs by
@@ -86,8 +86,14 @@ fn print(
     if with_dev {
         printer.labelled("ifname", "dev", &*links.name(entry.ifindex));
     }
+    if let Some(endpoint) = &entry.endpoint {
+        vxlan::print_dst(printer, endpoint);
+    }
     if let Some(vlan) = entry.vlan {
         printer.number("vlan", vlan);
+    }
+    if let Some(endpoint) = &entry.endpoint {
+        vxlan::print_rest(printer, links, endpoint);
     }
     if format.statistics > 0
         && let Some((used, updated)) = entry.ages

@@ -543,6 +543,7 @@ fn fdb() -> Vec<FdbRecord> {
                 flags: fdb_flags::SELF,
                 state: PERMANENT,
                 ages: None,
+                endpoint: None,
             });
         }
     };
@@ -567,6 +568,7 @@ fn fdb() -> Vec<FdbRecord> {
             flags,
             state,
             ages: Some((0, 0)),
+            endpoint: None,
         };
         if in_vlan_1 {
             entries.push(FdbRecord {

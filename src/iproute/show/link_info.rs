@@ -6,6 +6,7 @@ use super::printer::Printer;
 use super::record::{
     BridgeInfo, KindInfo, LinkRecord, MacvlanInfo, McastInfo, PortInfo, TapInfo, VlanDeviceInfo,
 };
+use super::vxlan;
 
 /// Names of port states, by number.
 pub(super) const PORT_STATES: [&str; 5] = [
@@ -40,6 +41,9 @@ pub(super) fn print(printer: &mut Printer, links: Links<'_>, link: &LinkRecord) 
                 // iproute2 begins with a blank here.
                 p.field("mode", mode.name(), format_args!(" mode {} ", mode.name()));
                 p.field(flag.name(), true, format_args!("{} ", flag.name()));
+            }),
+            KindInfo::Vxlan(vxlan) => print_data(printer, "info_data", |p| {
+                vxlan::print_device(p, links, vxlan);
             }),
             KindInfo::Dummy | KindInfo::Veth => {}
         }

@@ -34,6 +34,7 @@ mod stats;
 mod tree;
 mod tuntap;
 mod vlan;
+mod vxlan;
 mod xstats;
 
 pub use addr::show as addr;

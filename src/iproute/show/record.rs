@@ -12,6 +12,7 @@ mod mdb;
 mod neigh;
 mod tree;
 mod vlan;
+mod vxlan;
 mod xstats;
 
 use crate::switch::ipvlan::{IpvlanFlag, IpvlanMode};
@@ -25,6 +26,7 @@ pub use mdb::{MdbRecord, RouterRecord};
 pub use neigh::NeighRecord;
 pub use tree::{StpPortRecord, StpPortTree, StpRecord};
 pub use vlan::{RouterPort, VlanDeviceInfo, VlanGlobalRecord, VlanRecord, VlanStats};
+pub use vxlan::{EndpointRecord, VxlanInfo};
 pub use xstats::{Directions, MulticastRecord, StpXstats, XstatsRecord};
 
 /// Flags of a netdev (`IFF_…`).
@@ -211,6 +213,8 @@ pub enum KindInfo {
     Veth,
     /// A VLAN device.
     Vlan(Box<VlanDeviceInfo>),
+    /// A VXLAN device.
+    Vxlan(Box<VxlanInfo>),
 }
 
 impl KindInfo {
@@ -226,6 +230,7 @@ impl KindInfo {
             Self::Tap(_) => "tun",
             Self::Veth => "veth",
             Self::Vlan(_) => "vlan",
+            Self::Vxlan(_) => "vxlan",
         }
     }
 }
@@ -571,6 +576,8 @@ pub struct FdbRecord {
     pub state: u16,
     /// Seconds since (a frame was sent to it or it was added, it was last seen or changed); own lists keep none.
     pub ages: Option<(u64, u64)>,
+    /// Where it leads: of a VXLAN device's own table.
+    pub endpoint: Option<EndpointRecord>,
 }
 
 /// A named namespace, as another one sees it.

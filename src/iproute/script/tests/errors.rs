@@ -23,11 +23,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link add v0 type vxlan",
-        "lab.sh:1:21: \"vxlan\": not a kind of netdev known here; expected bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan (did you mean \"vlan\"?)",
+        "lab.sh:1:26: the command ends after \"vxlan\"; expected \"id\" and a virtual network identifier from 0 to 16777215",
     ),
     (
         "ip link add br0",
-        "lab.sh:1:16: the command ends after \"br0\"; expected \"type\" and bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan",
+        "lab.sh:1:16: the command ends after \"br0\"; expected \"type\" and bridge, veth, dummy, vlan, macvlan, macvtap, ipvlan or vxlan",
     ),
     (
         "ip link set p1 mtu big",
@@ -287,7 +287,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "ip link add br0 type brdige",
-        "lab.sh:1:22: \"brdige\": not a kind of netdev known here; expected bridge, veth, dummy, vlan, macvlan, macvtap or ipvlan (did you mean \"bridge\"?)",
+        "lab.sh:1:22: \"brdige\": not a kind of netdev known here; expected bridge, veth, dummy, vlan, macvlan, macvtap, ipvlan or vxlan (did you mean \"bridge\"?)",
     ),
     (
         "ip link add br0 type bridge up",
@@ -350,8 +350,8 @@ const WRONG: &[(&str, &str)] = &[
         "lab.sh:1:34: \"hairpn\": not an option of a bridge port; expected fdb_flush, state, priority, cost, hairpin, guard, root_block, fastleave, learning, flood, mcast_flood, bcast_flood, mcast_to_unicast, proxy_arp, proxy_arp_wifi, mcast_router, mcast_fast_leave, neigh_suppress, group_fwd_mask, vlan_tunnel, isolated, locked, mab, backup_port, nobackup_port, neigh_vlan_suppress, mcast_max_groups or backup_nhid (did you mean \"hairpin\"?)",
     ),
     (
-        "ip link set p1 type vxlan",
-        "lab.sh:1:21: \"vxlan\": not a kind of netdev known here; expected bridge, vlan, macvlan, macvtap, ipvlan or bridge_slave (did you mean \"vlan\"?)",
+        "ip link set p1 type gre",
+        "lab.sh:1:21: \"gre\": not a kind of netdev known here; expected bridge, vlan, macvlan, macvtap, ipvlan, vxlan or bridge_slave",
     ),
     (
         "ip link replace p1 up",
@@ -490,8 +490,32 @@ const WRONG: &[(&str, &str)] = &[
         "lab.sh:1:16: \"02:00:00:00:00\": not a MAC address; expected a MAC address like 02:00:00:00:00:01",
     ),
     (
-        "bridge fdb add 02:00:00:00:00:05 dev p1 dst 10.0.0.1",
-        "lab.sh:1:41: \"dst\": an option of VXLAN devices, which are not modelled yet; expected another option of \"bridge fdb\"",
+        "bridge fdb add 02:00:00:00:00:05 dev p1 nhid 5",
+        "lab.sh:1:41: \"nhid\": groups of next hops are not modelled; expected \"dst ADDRESS\"",
+    ),
+    (
+        "ip link add v0 type vxlan id 16777216",
+        "lab.sh:1:30: \"16777216\": not a number that fits; expected a number from 0 to 16777215",
+    ),
+    (
+        "ip link add v0 type vxlan id 5 id 6",
+        "lab.sh:1:32: \"id\": given twice",
+    ),
+    (
+        "ip link add v0 type vxlan id 5 group 239.1.1.1",
+        "lab.sh:1:47: the command ends after \"239.1.1.1\"; expected \"dev\" and the netdev that joins the group",
+    ),
+    (
+        "ip link add v0 type vxlan id 5 group 192.0.2.1",
+        "lab.sh:1:38: \"192.0.2.1\": not an address that fits here; expected a group address",
+    ),
+    (
+        "ip link add v0 type vxlan id 5 local 192.0.2.1 remote fd00::1",
+        "lab.sh:1:55: \"fd00::1\": local and remote address are of the same family; expected the address of an endpoint",
+    ),
+    (
+        "ip link add v0 type vxlan external",
+        "lab.sh:1:27: \"external\": where a frame goes is not told from outside (external): each VXLAN device has one VNI here, and its own table; expected another option of a VXLAN device",
     ),
     (
         "bridge fdb add 02:00:00:00:00:05 dev p1 vlan 5000",
