@@ -14,6 +14,9 @@
 //!   it up or floods it, a VLAN device adds its tag and *transmits* it by its lower, a macvlan or
 //!   ipvlan device asks its siblings first, a VXLAN device puts it into a datagram that its namespace sends, a TAP hands it to the outside, a dummy discards it.
 //!
+//! The two ends of a *cable* (`tapswitch cable`) come before all that: what one receives, the other
+//! transmits.
+//!
 //! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
 //! namespace would use), the character device of a macvtap, or an outside wire (what is plugged in behind
 //! a TAP or a NIC). Live, an

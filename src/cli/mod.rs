@@ -27,6 +27,7 @@ and ours, for what Linux's bridge lacks (tapswitch port --help, bridge --help, s
   tapswitch [-n NS] port set|show    storm control, port security, bindings, private VLANs, BPDU guards
   tapswitch [-n NS] bridge set|show  RSTP
   tapswitch [-n NS] stp show         spanning trees: roots, roles, states
+  tapswitch [-n NS] cable add|del    what one netdev receives, the other sends
 with sh's quotes, comments, ; && ||, set -e, sleep, echo and exit.";
 
 /// Linux's layer 2 in userspace: a topology is a shell script of ip and bridge commands.

@@ -161,6 +161,10 @@ pub enum Verb {
     NeighFlush(NeighFilter),
     /// `ip neigh get …`.
     NeighGet(NeighGet),
+    /// `tapswitch cable add dev NETDEV peer NETDEV`.
+    CableAdd(String, String),
+    /// `tapswitch cable del dev NETDEV`.
+    CableDel(String),
     /// `tapswitch port set dev PORT …`.
     GuardSet(String, GuardOptions),
     /// `tapswitch port [show] [dev PORT]`.

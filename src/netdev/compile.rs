@@ -133,6 +133,7 @@ impl Network {
             .and_then(|(bridge, number)| Some(Receive::Bridge(*index.get(&bridge)?, number)));
         // A netdev has at most one handler.
         let receive = bridge
+            .or_else(|| netdev.cable.map(Receive::Cable))
             .or_else(|| macvlan_ports.get(&netdev.id).copied().map(Receive::Macvlan))
             .or_else(|| {
                 ipvlans

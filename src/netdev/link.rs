@@ -282,6 +282,7 @@ impl Network {
         }
         self.destroy_tunnels_on(now, id);
         self.leave(now, id);
+        self.drop_cable(id);
         self.restore_address(now, id);
         self.leave_lower(id);
         for (port, _) in self.ports_of(id) {
@@ -352,6 +353,7 @@ impl Network {
 
     fn relocate(&mut self, now: Instant, id: NetdevId, ns: NamespaceId, name: String) {
         self.to_watch = Some(Vec::new());
+        self.drop_cable(id);
         self.switch(now, id, false);
         self.destroy_tunnels_on(now, id);
         self.leave(now, id);

@@ -28,6 +28,7 @@
 pub mod address;
 pub mod bridge;
 pub mod bridge_options;
+pub mod cable;
 pub mod compile;
 pub mod due;
 pub mod fdb;

@@ -157,6 +157,8 @@ pub struct Netdev {
     pub kind: Kind,
     /// The bridge it is a port of, and its number there.
     pub port: Option<(NetdevId, PortNo)>,
+    /// The other end of its cable (`tapswitch cable`).
+    pub cable: Option<NetdevId>,
     /// What stands on it: its VLAN devices by tag type and VID, as the kernel walks them, then others,
     /// oldest first.
     pub uppers: Vec<NetdevId>,
@@ -568,6 +570,7 @@ impl Network {
             alias: None,
             kind,
             port: None,
+            cable: None,
             uppers: Vec::new(),
             macvlans: None,
             ipvlan: None,

@@ -98,6 +98,9 @@ impl Network {
         if let Some(master) = netdev.master() {
             return Some(format!("is a port of {}", self.netdev(master).name));
         }
+        if let Some(other) = netdev.cable {
+            return Some(format!("has a cable to {}", self.netdev(other).name));
+        }
         if netdev.device().is_some() {
             return Some("is a macvtap, whose frames go to its character device".to_owned());
         }

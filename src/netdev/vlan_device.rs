@@ -249,6 +249,9 @@ impl Network {
             return Err(Refusal::new(Errno::NotSupported, why)
                 .extack("8021q: VLANs not supported on device"));
         }
+        if self.netdev(lower).cable.is_some() {
+            self.check_handler(lower)?;
+        }
         let same = |id: &&NetdevId| {
             let vlan = self.vlan_device(**id);
             vlan.is_some_and(|vlan| (vlan.tag_type, vlan.vid) == (tag_type, vid))

@@ -332,6 +332,10 @@ impl<'a> Walk<'a> {
             return vxlan::enter(self, attachment.netdev, underlay, &transit);
         }
         if !netdev.up {
+            if attachment.side == Side::Wire {
+                // tun_get_user
+                self.counters.netdevs[attachment.netdev.index()].rx_dropped += 1;
+            }
             return self.refuse(DropReason::NetdevDown);
         }
         match attachment.side {
@@ -374,6 +378,7 @@ impl<'a> Walk<'a> {
             Receive::Stack => self.go_up(id, netdev, &transit),
             Receive::Macvlan(_) | Receive::Device(_) => vlan::receive(self, id, transit),
             Receive::Ipvlan(port) => ipvlan::receive(self, id, port, transit, 0),
+            Receive::Cable(other) => self.pass_on(other, transit),
         }
     }
 
@@ -399,6 +404,8 @@ impl<'a> Walk<'a> {
                 }
                 bridge::receive(self, bridge, port, transit);
             }
+            // A cable does not even look whether the tag is whole.
+            Receive::Cable(other) => self.pass_on(other, transit),
             _ => vlan::receive(self, id, transit),
         }
     }
@@ -580,6 +587,19 @@ impl<'a> Walk<'a> {
         }
         transit.kind = kind_for(&self.header_of(&transit), lower.mac);
         self.egress.pending.push_back((lower_id, transit, 0));
+    }
+
+    /// What one end of a cable receives leaves by the other.
+    #[inline(never)]
+    pub(super) fn pass_on(&mut self, id: NetdevId, transit: Transit) {
+        let netdev = &self.plan.netdevs[id.index()];
+        if !netdev.up {
+            self.lose(id, DropReason::NetdevDown);
+        } else if self.hop() {
+            self.transmit(id, netdev, transit);
+        } else {
+            self.lose(id, DropReason::HopLimit);
+        }
     }
 
     /// A copy that a netdev receives once the rest of this frame's way is done (`netif_rx`).
@@ -905,7 +925,11 @@ fn first_bridge(plan: &Plan, attachment: AttachmentId) -> Option<(u32, Option<Vi
             let port = plan.bridges[bridge as usize].port(number);
             Some((bridge, port.and_then(|port| port.pvid)))
         }
-        Receive::Stack | Receive::Macvlan(_) | Receive::Ipvlan(_) | Receive::Device(_) => None,
+        Receive::Stack
+        | Receive::Macvlan(_)
+        | Receive::Ipvlan(_)
+        | Receive::Device(_)
+        | Receive::Cable(_) => None,
     };
     match (side, plan.netdevs[netdev.index()].transmit) {
         (Side::Wire, _) => port_of(netdev),

@@ -279,6 +279,8 @@ pub enum Receive {
     Stack,
     /// Macvlans stand on the netdev (index into [`Plan::macvlan_ports`]).
     Macvlan(u32),
+    /// The netdev is an end of a cable: this is the other.
+    Cable(NetdevId),
     /// The netdev is a macvtap: its character device.
     Device(AttachmentId),
 }

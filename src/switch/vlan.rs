@@ -115,6 +115,7 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
             Receive::Bridge(bridge, port) => {
                 return bridge::receive(walk, bridge, port, *transit);
             }
+            Receive::Cable(other) => return walk.pass_on(other, *transit),
             Receive::Device(device) => return walk.leave(device, transit.kind, transit),
             Receive::Macvlan(port) => macvlan::receive(walk, port, transit),
             Receive::Ipvlan(port) => {

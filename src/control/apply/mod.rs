@@ -3,6 +3,7 @@
 
 mod addr;
 mod bridge;
+mod cable;
 mod fdb;
 mod guard;
 mod link;
@@ -134,6 +135,8 @@ fn apply(
         Verb::NeighAdd(how, spec) => apply.neigh_add(*how, spec),
         Verb::NeighDel(spec) => apply.neigh_del(spec),
         Verb::NeighFlush(filter) => apply.neigh_flush(filter, command.format, reply),
+        Verb::CableAdd(dev, peer) => apply.cable_add(dev, peer),
+        Verb::CableDel(dev) => apply.cable_del(dev),
         Verb::GuardSet(dev, options) => apply.guard_set(dev, options),
         Verb::TreeSet(dev, options) => apply.tree_set(dev, *options),
         Verb::NetnsList

@@ -6,7 +6,7 @@ use super::args::{
     Args, Keywords, Match, decimal, fault, ifname, ip_word, keyword, mac, strict_on_off, unknown,
     vid,
 };
-use super::tree;
+use super::{cable, tree};
 use crate::iproute::command::{
     BindingEdit, GuardOptions, PrivateRole, StormLimit, Verb, Violation,
 };
@@ -24,14 +24,15 @@ const MAX_RECOVERY: u64 = 365 * 24 * 3600;
 
 /// Reads what follows `tapswitch` and its options. `json` is set by `-j` after `show`.
 pub(super) fn parse(args: &mut Args<'_>, json: &mut bool) -> Result<Verb, Fault> {
-    let word = args.value("\"port\", \"bridge\" or \"stp\"")?;
+    let word = args.value("\"port\", \"bridge\", \"stp\" or \"cable\"")?;
     match word.text.as_str() {
         "port" => {}
         "bridge" => return tree::bridge(args, json),
         "stp" => return tree::stp(args, json),
+        "cable" => return cable::parse(args),
         _ => {
             return Err(fault(word, "not an object of \"tapswitch\" in a script")
-                .expect_one_of(["port", "bridge", "stp"].into_iter()));
+                .expect_one_of(["port", "bridge", "stp", "cable"].into_iter()));
         }
     }
     let Some(word) = args.take() else {

@@ -9,6 +9,7 @@
 mod addr;
 mod args;
 mod bridge;
+mod cable;
 mod filter;
 mod guard;
 mod ip;

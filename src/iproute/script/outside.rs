@@ -97,6 +97,8 @@ pub(super) fn outside<'a>(items: &'a [Item]) -> Vec<String> {
             Verb::VlanSet(set) if own => used.push(&set.dev),
             Verb::MdbAdd(_, spec) | Verb::MdbDel(spec) if own => used.push(&spec.port),
             Verb::NeighAdd(_, spec) | Verb::NeighDel(spec) if own => used.push(&spec.dev),
+            Verb::CableAdd(dev, peer) if own => used.extend([dev.as_str(), peer]),
+            Verb::CableDel(dev) if own => used.push(dev),
             Verb::GuardSet(dev, _) if own => used.push(dev),
             _ => {}
         }

@@ -556,7 +556,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "tapswitch run lab.sh",
-        "1:11: \"run\": not an object of \"tapswitch\" in a script; expected port, bridge or stp",
+        "1:11: \"run\": not an object of \"tapswitch\" in a script; expected port, bridge, stp or cable",
     ),
 ];
 
