@@ -125,6 +125,11 @@ fn classic(times: Times, priority: u16) -> String {
     )
 }
 
+/// [`classic`], and then RSTP.
+fn rapid(times: Times, priority: u16) -> String {
+    classic(times, priority) + "\ntapswitch bridge set dev br0 stp_mode rstp"
+}
+
 /// Whether both agree on who is the root, and on the states of the ends of the cables.
 fn agreed<'a, const N: usize>(
     root: &'a str,
@@ -147,6 +152,10 @@ fn with_the_kernels_bridge() {
         ("the kernel follows our root", the_kernel_follows_our_root),
         ("we follow the kernel's root", we_follow_the_kernels_root),
         ("silence", a_root_that_falls_silent_is_given_up),
+        (
+            "RSTP among classic bridges",
+            we_speak_classic_to_who_knows_no_rstp,
+        ),
     ]);
 }
 
@@ -171,6 +180,8 @@ fn with_open_vswitch() {
             we_follow_open_vswitchs_root,
         ),
         ("a triangle", three_kinds_of_bridges_in_a_triangle),
+        ("RSTP, Open vSwitch follows", open_vswitch_follows_our_rstp),
+        ("RSTP, we follow", we_follow_open_vswitchs_rstp),
     ]);
 }
 
@@ -345,6 +356,81 @@ fn three_kinds_of_bridges_in_a_triangle() {
         theirs,
         agreed("1000.", ends, [cut, BOTH, BOTH, BOTH]),
     );
+    ours.ping();
+    ours.end();
+}
+
+fn we_speak_classic_to_who_knows_no_rstp() {
+    let place = Place::new();
+    place.cable("k1", "n1");
+    place.cable("k2", "n2");
+    let times = SHORT_FOR_OVS;
+    let Some(kernel) = Kernel::start(&place, "kbr", times, ROOT, &["k1", "k2"]) else {
+        return bench::skip("the kernel has no bridge");
+    };
+    let theirs = || kernel.state(&place, "kbr");
+    let options = rapid(times, OTHER);
+    let mut ours = Ours::start(&place, &options, &["n1", "n2"], "ip link set n1 down");
+    let ends = [("n1", "k1"), ("n2", "k2")];
+    let states = [BOTH, ("blocking", "forwarding")];
+    ours.until("a tree", theirs, agreed("1000.", ends, states));
+    ours.ping();
+    let states = [("disabled", "forwarding"), BOTH];
+    ours.until("failover", theirs, agreed("1000.", ends, states));
+    ours.ping();
+    ours.end();
+}
+
+/// What `ovs-vsctl set bridge` is told for RSTP.
+fn ovs_rapid(priority: u16) -> String {
+    let Times {
+        max_age,
+        forward_delay,
+        ..
+    } = SHORT_FOR_OVS;
+    format!(
+        "rstp_enable=true other_config:rstp-priority={priority} other_config:rstp-max-age={max_age} \
+         other_config:rstp-forward-delay={forward_delay}"
+    )
+}
+
+fn open_vswitch_follows_our_rstp() {
+    let place = Place::new();
+    place.cable("o1", "n1");
+    place.cable("o2", "n2");
+    let ovs = Ovs::start(&place);
+    ovs.bridge(&place, "obr", &ovs_rapid(OTHER), &["o1", "o2"]);
+    place.station("obr");
+    let theirs = || ovs.state(&place, "rstp", "obr");
+    let options = rapid(SHORT_FOR_OVS, ROOT);
+    let mut ours = Ours::start(&place, &options, &["n1", "n2"], "");
+    let ends = [("n1", "o1"), ("n2", "o2")];
+    let states = [BOTH, ("forwarding", "blocking")];
+    ours.until("a tree", theirs, agreed("1000.", ends, states));
+    ours.ping();
+    place.run("ip link set o1 down");
+    let states = [("forwarding", "disabled"), BOTH];
+    ours.until("failover", theirs, agreed("1000.", ends, states));
+    ours.ping();
+    ours.end();
+}
+
+fn we_follow_open_vswitchs_rstp() {
+    let place = Place::new();
+    place.cable("o1", "n1");
+    place.cable("o2", "n2");
+    let ovs = Ovs::start(&place);
+    ovs.bridge(&place, "obr", &ovs_rapid(ROOT), &["o1", "o2"]);
+    place.station("obr");
+    let theirs = || ovs.state(&place, "rstp", "obr");
+    let options = rapid(SHORT_FOR_OVS, OTHER);
+    let mut ours = Ours::start(&place, &options, &["n1", "n2"], "ip link set n1 down");
+    let ends = [("n1", "o1"), ("n2", "o2")];
+    let states = [BOTH, ("blocking", "forwarding")];
+    ours.until("a tree", theirs, agreed("1000.", ends, states));
+    ours.ping();
+    let states = [("disabled", "forwarding"), BOTH];
+    ours.until("failover", theirs, agreed("1000.", ends, states));
     ours.ping();
     ours.end();
 }
