@@ -202,9 +202,9 @@ impl Live {
 
     /// Goes through the script; returns the exit status.
     fn script(&mut self, script: &Script) -> Result<u8, Error> {
-        let mut flow = Flow::new(script);
+        let mut flow = Flow::default();
         let mut status = 0;
-        while let Some(item) = flow.next(status) {
+        while let Some(item) = flow.next(script, status) {
             status = self.item(item)?;
             if let Some(signal) = self.ended_by {
                 return Ok(by_signal(signal));

@@ -81,8 +81,9 @@ pub struct Stopped(pub u8);
 
 /// One emulated network. Nothing here reads a clock or a file; `now` never goes back.
 #[derive(Debug)]
-pub struct Engine<'s> {
-    flow: Flow<'s>,
+pub struct Engine {
+    script: Script,
+    flow: Flow,
     /// When the script goes on; `None` when it has ended.
     wake: Option<Instant>,
     status: u8,
@@ -98,16 +99,17 @@ pub struct Engine<'s> {
     travelling: Travelling,
 }
 
-impl<'s> Engine<'s> {
+impl Engine {
     /// Makes the network as it is before the first command.
     #[must_use]
-    pub fn new(script: &'s Script) -> Self {
+    pub fn new(script: &Script) -> Self {
         let control = Control::new(&script.outside());
         let plan = control.plan();
         let mut counters = Counters::default();
         counters.fit(&plan);
         Self {
-            flow: Flow::new(script),
+            script: script.clone(),
+            flow: Flow::default(),
             wake: Some(Instant::ZERO),
             status: 0,
             now: Instant::ZERO,
@@ -285,6 +287,36 @@ impl<'s> Engine<'s> {
         self.advance_to(self.now + linger, sink)
     }
 
+    /// Executes commands that are not in the script, now, as a script of their own; a `sleep` in them lets
+    /// time pass. Returns what they print, together, and the status they end with.
+    ///
+    /// A name that nobody has created is an error of the command, as on the kernel: outside wires are
+    /// those of the script.
+    ///
+    /// # Errors
+    /// What the sink returns.
+    pub fn execute(&mut self, commands: &Script, sink: &mut impl Sink) -> io::Result<Reply> {
+        let (mut flow, mut status) = (Flow::default(), 0);
+        let mut all = Reply::default();
+        while let Some(item) = flow.next(commands, status) {
+            if let Command::Sleep(time) = item.command {
+                self.drain(sink)?;
+                self.advance_to(self.now + time, sink)?;
+                status = 0;
+                continue;
+            }
+            let reply = self.item(item);
+            status = reply.status;
+            all.stdout.push_str(&reply.stdout);
+            all.stderr.push_str(&reply.stderr);
+            let (network, reply) = (self.control.network(), &reply);
+            sink.event(self.now, network, Event::Command { item, reply })?;
+        }
+        self.drain(sink)?;
+        all.status = flow.status();
+        Ok(all)
+    }
+
     /// Returns how far time has come.
     #[must_use]
     pub const fn now(&self) -> Instant {
@@ -333,35 +365,40 @@ impl<'s> Engine<'s> {
     /// commands of one instant are one change, whose plan is compiled once.
     fn run_script(&mut self, sink: &mut impl Sink) -> io::Result<()> {
         self.wake = None;
-        while let Some(item) = self.flow.next(self.status) {
-            let mut reply = Reply::default();
-            match &item.command {
-                // No stack of a namespace takes part in a replay.
-                Command::Net(command) | Command::Neigh(command, _) => {
-                    reply = self.control.execute(self.now, command, &self.counters);
-                }
-                Command::Sleep(time) => {
-                    self.status = 0;
-                    self.wake = Some(self.now + *time);
-                    break;
-                }
-                Command::Exec(..) => {
-                    let line = item.at.line;
-                    reply.stderr = format!("line {line}: not run in a replay: {}\n", item.text);
-                }
-                Command::Echo(text) => reply.stdout = format!("{text}\n"),
-                // Decided by the flow; nothing is left to do.
-                Command::ErrExit(_) | Command::Status(_) | Command::Exit(_) => {}
+        let script = self.script.clone();
+        while let Some(item) = self.flow.next(&script, self.status) {
+            if let Command::Sleep(time) = item.command {
+                self.status = 0;
+                self.wake = Some(self.now + time);
+                break;
             }
+            let reply = self.item(item);
             self.status = reply.status;
-            if !matches!(item.command, Command::Exec(..)) {
-                reply = redirected(reply, item.streams);
-            }
             let reply = &reply;
             let network = self.control.network();
             sink.event(self.now, network, Event::Command { item, reply })?;
         }
         self.drain(sink)
+    }
+
+    /// Does one command.
+    fn item(&mut self, item: &Item) -> Reply {
+        let mut reply = Reply::default();
+        match &item.command {
+            // No stack of a namespace takes part in a replay.
+            Command::Net(command) | Command::Neigh(command, _) => {
+                reply = self.control.execute(self.now, command, &self.counters);
+            }
+            Command::Exec(..) => {
+                let line = item.at.line;
+                reply.stderr = format!("line {line}: not run in a replay: {}\n", item.text);
+                return reply;
+            }
+            Command::Echo(text) => reply.stdout = format!("{text}\n"),
+            // Decided by the flow or done by the caller; nothing is left to do.
+            Command::Sleep(_) | Command::ErrExit(_) | Command::Status(_) | Command::Exit(_) => {}
+        }
+        redirected(reply, item.streams)
     }
 
     /// Does what control wants done, in order.

@@ -70,7 +70,7 @@ impl Summary {
     pub fn new(
         topology: &str,
         start_ns: u64,
-        engine: &Engine<'_>,
+        engine: &Engine,
         inputs: &[InputReport],
         commands: Vec<CommandSummary>,
     ) -> Self {

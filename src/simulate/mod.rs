@@ -124,8 +124,8 @@ pub struct Phase {
 
 /// A network that runs.
 #[derive(Debug)]
-pub struct Simulation<'s> {
-    engine: Engine<'s>,
+pub struct Simulation {
+    engine: Engine,
     links: Vec<[NetdevId; 2]>,
     bridges: Vec<NetdevId>,
     quiet: Duration,
@@ -163,12 +163,12 @@ pub fn script(spec: &Spec) -> Result<String, SpecError> {
     Ok(topology::script(spec, &topology::links(spec)?))
 }
 
-impl<'s> Simulation<'s> {
+impl Simulation {
     /// Makes the network of a script that [`script`] made, all bridges up at t = 0.
     ///
     /// # Errors
     /// What a command of the script that failed has said.
-    pub fn new(spec: &Spec, script: &'s Script) -> Result<Self, String> {
+    pub fn new(spec: &Spec, script: &Script) -> Result<Self, String> {
         let mut engine = Engine::new(script);
         engine.set_latency(spec.latency, spec.seed);
         let mut failures = Failures(None);

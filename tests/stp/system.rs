@@ -282,7 +282,7 @@ fn run(plan: &Plan, seed: u64) -> Outcome {
 }
 
 /// Sends a broadcast from every host; whether any arrives twice anywhere, or goes round.
-fn broadcast_doubles(engine: &mut Engine<'_>) -> bool {
+fn broadcast_doubles(engine: &mut Engine) -> bool {
     let hosts: Vec<_> = (0..)
         .map_while(|host| engine.network().find_attachment(&format!("h{host}")).ok())
         .collect();

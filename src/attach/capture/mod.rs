@@ -23,6 +23,7 @@ mod pcapng;
 mod source;
 mod writer;
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use source::Source;
@@ -171,6 +172,8 @@ struct Head {
     snapped: bool,
     /// Where the octets are, relative to the start of what the source holds.
     octets: std::ops::Range<usize>,
+    /// Where its comments are, relative to the same.
+    comments: Vec<std::ops::Range<usize>>,
     /// Octets of the whole record or block, which the next read leaves behind.
     consumed: usize,
 }
@@ -249,6 +252,13 @@ impl CaptureReader {
             snapped: head.snapped,
             octets: &self.source.held()[head.octets.clone()],
         })
+    }
+
+    /// Returns the comments on the frame that [`Self::read`] moved to (`opt_comment`); octets that are not
+    /// UTF-8 are replaced.
+    pub fn comments(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let ranges = self.head.iter().flat_map(|head| &head.comments);
+        ranges.map(|range| String::from_utf8_lossy(&self.source.held()[range.clone()]))
     }
 
     /// Returns the interfaces described so far in the current section. May change after

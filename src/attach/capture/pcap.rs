@@ -96,6 +96,7 @@ impl Pcap {
             direction: None,
             snapped,
             octets: RECORD..consumed - fcs,
+            comments: Vec::new(),
             consumed,
         }))
     }

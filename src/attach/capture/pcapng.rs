@@ -172,17 +172,17 @@ impl Pcapng {
             offset: 0,
         };
         let mut interface = Interface::default();
-        for option in self.options(&body[8..]) {
+        for option in self.options(body, 8) {
             match option? {
-                (2, name) => {
+                (2, _, name) => {
                     let name = String::from_utf8_lossy(name);
                     interface.name = Some(name.trim_end_matches('\0').to_owned());
                 }
-                (9, &[resolution]) => facts.resolution = Resolution(resolution),
-                (14, offset) if offset.len() == 8 => {
+                (9, _, &[resolution]) => facts.resolution = Resolution(resolution),
+                (14, _, offset) if offset.len() == 8 => {
                     facts.offset = self.word.u64(offset).cast_signed();
                 }
-                (9 | 14, _) => return Err(Cause::BlockTooShort("if_tsresol or if_tsoffset")),
+                (9 | 14, ..) => return Err(Cause::BlockTooShort("if_tsresol or if_tsoffset")),
                 _ => {}
             }
         }
@@ -219,19 +219,22 @@ impl Pcapng {
         }
         let snapped = kept < original;
         let (mut direction, mut fcs) = (None, 0);
-        for option in self.options(&body[FIELDS + padded..]) {
-            if let (2, flags) = option?
-                && flags.len() == 4
-            {
-                let flags = self.word.u32(flags);
-                direction = match flags & 0b11 {
-                    0b01 => Some(Direction::Inbound),
-                    0b10 => Some(Direction::Outbound),
-                    _ => None,
-                };
-                if !snapped {
-                    fcs = (flags >> 5 & 0xf) as usize;
+        let mut comments = Vec::new();
+        for option in self.options(body, FIELDS + padded) {
+            match option? {
+                (1, at, comment) => comments.push(8 + at..8 + at + comment.len()),
+                (2, _, flags) if flags.len() == 4 => {
+                    let flags = self.word.u32(flags);
+                    direction = match flags & 0b11 {
+                        0b01 => Some(Direction::Inbound),
+                        0b10 => Some(Direction::Outbound),
+                        _ => None,
+                    };
+                    if !snapped {
+                        fcs = (flags >> 5 & 0xf) as usize;
+                    }
                 }
+                _ => {}
             }
         }
         self.last = time;
@@ -241,6 +244,7 @@ impl Pcapng {
             direction,
             snapped,
             octets: 8 + FIELDS..8 + FIELDS + kept_length - fcs.min(kept_length),
+            comments,
             consumed: body.len() + FRAMING,
         })
     }
@@ -268,6 +272,7 @@ impl Pcapng {
             direction: None,
             snapped: kept < original,
             octets: 8 + 4..8 + 4 + kept,
+            comments: Vec::new(),
             consumed: body.len() + FRAMING,
         })
     }
@@ -284,12 +289,15 @@ impl Pcapng {
         Ok(facts)
     }
 
-    /// Iterates over options as (code, value), up to `opt_endofopt` or the end of the block.
+    /// Iterates over the options from an octet of a block's body on, up to `opt_endofopt` or the end of
+    /// the block, as (code, where the value is in the body, value).
     fn options<'a>(
         &self,
-        mut rest: &'a [u8],
-    ) -> impl Iterator<Item = Result<(u16, &'a [u8]), Cause>> + use<'a> {
+        body: &'a [u8],
+        from: usize,
+    ) -> impl Iterator<Item = Result<(u16, usize, &'a [u8]), Cause>> + use<'a> {
         let word = self.word;
+        let mut rest = &body[from..];
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
@@ -306,8 +314,9 @@ impl Pcapng {
                 rest = &[];
                 return Some(Err(Cause::BlockTooShort("options")));
             };
+            let at = body.len() - rest.len() + 4;
             rest = rest.get(4 + length.next_multiple_of(4)..).unwrap_or(&[]);
-            Some(Ok((code, value)))
+            Some(Ok((code, at, value)))
         })
     }
 }

@@ -381,7 +381,11 @@ fn written_captures_are_read_back() {
         octets: b"frame",
     };
     assert_eq!(reader.read().unwrap(), Some(expected));
+    let read: Vec<_> = reader.comments().collect();
+    assert_eq!(read[..MAX_COMMENTS], comments[..MAX_COMMENTS]);
+    assert_eq!(read[MAX_COMMENTS..], ["and 3 more"]);
     assert_eq!(reader.read().unwrap(), None);
+    assert_eq!(reader.comments().count(), 0);
 
     let mut sink = PcapSink::new(Vec::new()).unwrap();
     sink.write(1_000_000_007, b"frame").unwrap();

@@ -7,14 +7,13 @@ use crate::iproute::command::Command;
 /// what remains (`ip`, `bridge`, programs, `sleep`, `echo`) is handed out to be done.
 ///
 /// ```text
-/// let mut flow = Flow::new(&script);
+/// let mut flow = Flow::default();
 /// let mut status = 0;
-/// while let Some(item) = flow.next(status) { status = do_it(item); }
+/// while let Some(item) = flow.next(&script, status) { status = do_it(item); }
 /// flow.status()
 /// ```
-#[derive(Clone, Debug)]
-pub struct Flow<'a> {
-    items: &'a [Item],
+#[derive(Clone, Debug, Default)]
+pub struct Flow {
     /// The item to look at next.
     next: usize,
     /// An item was handed out and its status is not known yet.
@@ -24,28 +23,16 @@ pub struct Flow<'a> {
     ended: bool,
 }
 
-impl<'a> Flow<'a> {
-    /// Starts before the first command.
-    #[must_use]
-    pub fn new(script: &'a Script) -> Self {
-        Self {
-            items: &script.items,
-            next: 0,
-            pending: false,
-            errexit: false,
-            status: 0,
-            ended: false,
-        }
-    }
-
+impl Flow {
     /// Takes the exit status of the command that was handed out last (the first time, it is not looked
-    /// at) and returns the next command to do; `None` when the script has ended.
-    pub fn next(&mut self, last_status: u8) -> Option<&'a Item> {
+    /// at) and returns the next command to do; `None` when the script has ended. `script` is the same
+    /// every time.
+    pub fn next<'a>(&mut self, script: &'a Script, last_status: u8) -> Option<&'a Item> {
         if std::mem::take(&mut self.pending) {
-            self.finished(last_status);
+            self.finished(script, last_status);
         }
         while !self.ended {
-            let item = self.items.get(self.next)?;
+            let item = script.items.get(self.next)?;
             self.next += 1;
             let runs = match item.joint {
                 Joint::Start => true,
@@ -58,9 +45,9 @@ impl<'a> Flow<'a> {
             match item.command {
                 Command::ErrExit(on) => {
                     self.errexit = on;
-                    self.finished(0);
+                    self.finished(script, 0);
                 }
-                Command::Status(status) => self.finished(status),
+                Command::Status(status) => self.finished(script, status),
                 Command::Exit(status) => {
                     self.status = status.unwrap_or(self.status);
                     self.ended = true;
@@ -92,9 +79,9 @@ impl<'a> Flow<'a> {
     }
 
     /// Notes a status. `set -e` looks at the last command of an `&&`/`||` list only.
-    fn finished(&mut self, status: u8) {
+    fn finished(&mut self, script: &Script, status: u8) {
         self.status = status;
-        let last = self
+        let last = script
             .items
             .get(self.next)
             .is_none_or(|item| item.joint == Joint::Start);

@@ -13,6 +13,7 @@ mod tests;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use super::command::Command;
 use super::fault::Fault;
@@ -29,10 +30,11 @@ pub const MAX_OCTETS: usize = 16 * 1024 * 1024;
 /// Largest number of commands in a script.
 pub const MAX_COMMANDS: usize = 1_000_000;
 
-/// A script that was understood.
+/// A script that was understood. A clone costs nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    items: Vec<Item>,
+    /// Shared, so that who walks over a script may own it, too.
+    items: Arc<[Item]>,
 }
 
 /// One command of a script.
@@ -77,7 +79,9 @@ impl Script {
             return Err(ScriptError::new(source, "", fault));
         }
         items(text)
-            .map(|items| Self { items })
+            .map(|items| Self {
+                items: items.into(),
+            })
             .map_err(|fault| ScriptError::new(source, text, fault))
     }
 

@@ -5,9 +5,9 @@ use super::{Command, Flow, parse};
 /// Runs a script of `echo`s (0) and `ip netns` (the status given); returns what ran and the status.
 fn run(text: &str) -> (String, u8) {
     let script = parse(text).unwrap_or_else(|error| panic!("{error}"));
-    let mut flow = Flow::new(&script);
+    let mut flow = Flow::default();
     let (mut ran, mut status) = (String::new(), 77);
-    while let Some(item) = flow.next(status) {
+    while let Some(item) = flow.next(&script, status) {
         status = match &item.command {
             Command::Echo(text) => {
                 ran.push_str(text);
