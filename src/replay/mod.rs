@@ -18,11 +18,13 @@
 
 mod engine;
 mod input;
+mod names;
 mod recorder;
 mod summary;
 mod travelling;
 
 pub use engine::{Engine, Event, Sink, Stopped};
 pub use input::{InputError, InputReport, Inputs};
-pub use recorder::{Outputs, Recorder};
+pub use names::FileNames;
+pub use recorder::{Outputs, Recorder, notes};
 pub use summary::{CommandSummary, InputSummary, Summary};

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{CommandSummary, Event, Sink};
+use super::{CommandSummary, Event, FileNames, Sink};
 use crate::attach::capture::{Direction, Endpoint, PcapSink, PcapngSink, Stats, WrittenFrame};
 use crate::control::Reply;
 use crate::control::summary::label;
@@ -98,7 +98,7 @@ impl Recorder {
             self.directory = Some(Directory {
                 path: path.clone(),
                 inputs,
-                taken: HashSet::new(),
+                names: FileNames::default(),
                 files: Vec::new(),
             });
         }
@@ -213,15 +213,8 @@ impl Recorder {
             stdout.write_all(reply.stdout.as_bytes())?;
             stdout.flush()?;
             stderr.write_all(reply.stderr.as_bytes())?;
-        } else if reply.status != 0 || !reply.stdout.is_empty() || !reply.stderr.is_empty() {
-            self.commands.push(CommandSummary {
-                time_ns: now.as_nanos(),
-                line: item.at.line,
-                command: item.text.clone(),
-                status: reply.status,
-                stdout: reply.stdout.clone(),
-                stderr: reply.stderr.clone(),
-            });
+        } else {
+            self.commands.extend(CommandSummary::of(now, item, reply));
         }
         Ok(())
     }
@@ -251,24 +244,7 @@ impl Sink for Recorder {
                 if matches!(verdict, Verdict::Dropped(_)) && !self.drops {
                     return Ok(());
                 }
-                self.comments.clear();
-                match verdict {
-                    Verdict::Forwarded => {}
-                    Verdict::Trapped => self
-                        .comments
-                        .push("trapped: taken by the bridge's control side".to_owned()),
-                    Verdict::Dropped(reason) => self
-                        .comments
-                        .push(format!("dropped: {reason}: {}", reason.sentence())),
-                }
-                if self.drops {
-                    let comment = |lost: &Lost| {
-                        let name = label(network, lost.netdev);
-                        let reason = lost.reason;
-                        format!("lost at {name}: {reason}: {}", reason.sentence())
-                    };
-                    self.comments.extend(lost.iter().map(comment));
-                }
+                self.comments = notes(network, verdict, if self.drops { lost } else { &[] });
                 let frame = WrittenFrame {
                     time: 0,
                     interface: 0,
@@ -308,6 +284,23 @@ impl std::fmt::Debug for Recorder {
     }
 }
 
+/// Returns the comments on a frame that came in: what became of it, unless a copy went out and that is all,
+/// and which copies were lost.
+#[must_use]
+pub fn notes(network: &Network, verdict: Verdict, lost: &[Lost]) -> Vec<String> {
+    let outcome = match verdict {
+        Verdict::Forwarded => None,
+        Verdict::Trapped => Some("trapped: taken by the bridge's control side".to_owned()),
+        Verdict::Dropped(reason) => Some(format!("dropped: {reason}: {}", reason.sentence())),
+    };
+    let lost = lost.iter().map(|lost| {
+        let name = label(network, lost.netdev);
+        let reason = lost.reason;
+        format!("lost at {name}: {reason}: {}", reason.sentence())
+    });
+    outcome.into_iter().chain(lost).collect()
+}
+
 /// Says in words what an attachment is.
 const fn description(kind: &Kind, side: Side) -> &'static str {
     match (kind, side) {
@@ -327,13 +320,12 @@ const fn description(kind: &Kind, side: Side) -> &'static str {
     }
 }
 
-/// The files of `--out-dir`: `NAME_in.pcap` and `NAME_out.pcap` per attachment. In NAME, whatever is
-/// not a letter, a digit, `.`, `_` or `-` (so `/` and `@`) becomes `_`; where that makes two
-/// attachments alike, the later one gets `~2`, `~3`, ….
+/// The files of `--out-dir`: `NAME_in.pcap` and `NAME_out.pcap` per attachment, NAME as [`FileNames`] has
+/// it.
 struct Directory {
     path: PathBuf,
     inputs: HashSet<FileId>,
-    taken: HashSet<String>,
+    names: FileNames,
     /// By attachment: in, out.
     files: Vec<Option<[PcapSink<Spill>; 2]>>,
 }
@@ -345,7 +337,7 @@ impl Directory {
             self.files.resize_with(index + 1, || None);
         }
         if self.files[index].is_none() {
-            let safe = self.safe_name(name);
+            let safe = self.names.of(id, name);
             let open = |suffix: &str| {
                 let path = self.path.join(format!("{safe}_{suffix}.pcap"));
                 spare_inputs(&path, &self.inputs)?;
@@ -354,21 +346,6 @@ impl Directory {
             self.files[index] = Some([open("in")?, open("out")?]);
         }
         Ok(())
-    }
-
-    fn safe_name(&mut self, name: &str) -> String {
-        let keep = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        let plain: String = name
-            .chars()
-            .map(|c| if keep(c) { c } else { '_' })
-            .collect();
-        let mut candidate = plain.clone();
-        let mut number = 1;
-        while !self.taken.insert(candidate.clone()) {
-            number += 1;
-            candidate = format!("{plain}~{number}");
-        }
-        candidate
     }
 
     fn write(&mut self, at: AttachmentId, frame: &WrittenFrame<'_>) -> io::Result<()> {

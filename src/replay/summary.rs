@@ -7,7 +7,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Engine, InputReport};
+use crate::control::Reply;
 use crate::control::summary::Traffic;
+use crate::iproute::script::Item;
 use crate::time::Instant;
 
 /// Everything about one replay.
@@ -62,6 +64,22 @@ pub struct CommandSummary {
     pub stdout: String,
     /// What it complained about.
     pub stderr: String,
+}
+
+impl CommandSummary {
+    /// Makes the summary of a command that printed something or failed.
+    #[must_use]
+    pub fn of(now: Instant, item: &Item, reply: &Reply) -> Option<Self> {
+        let silent = reply.status == 0 && reply.stdout.is_empty() && reply.stderr.is_empty();
+        (!silent).then(|| Self {
+            time_ns: now.as_nanos(),
+            line: item.at.line,
+            command: item.text.clone(),
+            status: reply.status,
+            stdout: reply.stdout.clone(),
+            stderr: reply.stderr.clone(),
+        })
+    }
 }
 
 impl Summary {
