@@ -43,10 +43,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["iproute", "netdev", "replay", "stp", "switch", "time"],
     ),
     (
+        "check",
+        &[
+            "attach", "control", "iproute", "netdev", "replay", "switch", "time", "wire",
+        ],
+    ),
+    (
         "cli",
         &[
-            "attach", "control", "iproute", "live", "netdev", "replay", "simulate", "switch",
-            "time", "wire",
+            "attach", "check", "control", "iproute", "live", "netdev", "replay", "simulate",
+            "switch", "time", "wire",
         ],
     ),
 ];

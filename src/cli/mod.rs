@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine; 1 a file or device could not be read or written; 2 the script or the arguments were not
 //! understood (nothing was done then); otherwise what the script itself asked for.
 
+mod check;
 mod language;
 mod replay;
 mod run;
@@ -42,6 +43,7 @@ struct Cli {
 enum Command {
     Replay(replay::Args),
     Run(run::Args),
+    Check(check::Args),
     Port(language::Port),
     Bridge(language::Bridge),
     Stp(language::Stp),
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Replay(args) => args.execute(),
         Command::Run(args) => args.execute(),
+        Command::Check(args) => args.execute(),
         Command::Port(args) => args.execute(),
         Command::Bridge(args) => args.execute(),
         Command::Stp(args) => args.execute(),

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::attach::capture::CaptureReader;
-use crate::replay::{Engine, InputError, Inputs, Outputs, Recorder, Summary};
+use crate::netdev::Network;
+use crate::replay::{Engine, InputError, Inputs, Outputs, Recorder, Summary, feed};
 
 /// Replay captures through a topology, in virtual time
 ///
@@ -107,8 +108,7 @@ impl Args {
         let mut engine = Engine::new(&script);
         engine.run_setup(&mut recorder).map_err(file_failure)?;
         let mut stopped = engine.stopped();
-        let stopped_in_setup = stopped.is_some();
-        if !stopped_in_setup {
+        if stopped.is_none() {
             // A script that goes on may still make the attachment; then it is looked up when needed.
             if engine.script_ended() {
                 inputs
@@ -119,29 +119,14 @@ impl Args {
                 .open(&self.outputs(), base)
                 .and_then(|()| recorder.describe_all(engine.network()))
                 .map_err(file_failure)?;
-            while let Some(time) = inputs.next_time() {
-                engine
-                    .advance_to(time, &mut recorder)
-                    .map_err(file_failure)?;
-                stopped = engine.stopped();
-                if stopped.is_some() {
-                    break;
-                }
-                let network = engine.network();
-                if let Some((ingress, octets)) = inputs.take(network.attachments().len(), &|name| {
-                    network.find_attachment(name)
-                }) {
-                    engine
-                        .inject(ingress, &[octets], &mut recorder)
-                        .map_err(file_failure)?;
-                }
-            }
-            if stopped.is_none() {
-                engine
-                    .finish(self.linger, &mut recorder)
-                    .map_err(file_failure)?;
-                stopped = engine.stopped();
-            }
+            stopped = feed(
+                &mut engine,
+                &mut inputs,
+                self.linger,
+                &Network::find_attachment,
+                &mut recorder,
+            )
+            .map_err(file_failure)?;
         }
 
         let commands = recorder

@@ -17,6 +17,7 @@
 //! before it in the merged stream is taken at that one's time, and counted.
 
 mod engine;
+mod feed;
 mod input;
 mod names;
 mod recorder;
@@ -24,6 +25,7 @@ mod summary;
 mod travelling;
 
 pub use engine::{Engine, Event, Sink, Stopped};
+pub use feed::feed;
 pub use input::{InputError, InputReport, Inputs};
 pub use names::FileNames;
 pub use recorder::{Outputs, Recorder, notes};
