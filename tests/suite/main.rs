@@ -1,9 +1,10 @@
 //! What the `tapswitch` command does with files: no privilege, no sleep, no clock.
 
 mod captures;
-mod cases;
+mod check;
 mod fixtures;
 mod malformed;
+mod printed;
 mod replay;
 mod wireshark;
 
