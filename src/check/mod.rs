@@ -20,7 +20,7 @@
 //! keeps its order in an `in.pcapng` only.
 //!
 //! Read [`case`] first, then [`run`], [`align`] (which frame is which) and [`mismatch`] (how that is told);
-//! [`suite`] runs many.
+//! [`suite`] runs many. [`Testbed`] is for `cargo test`: no files, the same comparison.
 //!
 //! Bounds: a case has at most [`MAX_FRAMES`](observe::MAX_FRAMES) frames in and copies out, with
 //! [`MAX_OCTETS`](observe::MAX_OCTETS) octets; folders are searched 32 deep.
@@ -35,3 +35,6 @@ pub mod options;
 pub mod run;
 pub mod subset;
 pub mod suite;
+mod testbed;
+
+pub use testbed::Testbed;
