@@ -39,7 +39,10 @@ tapswitch port set dev PORT OPTION…
   p2p auto|on|off                   for RSTP: at most one bridge is at the other end; auto says yes, a hub wants off
   edge auto|on|off                  for RSTP: no bridge is; auto listens for 3 s
   speed MBIT|auto                   what the path cost is worked out from; auto is the netdev's own
-tapswitch [-s] [-j] port show [dev PORT]";
+tapswitch [-s] [-j] port show [dev PORT]
+
+Example, a line of a script:
+  tapswitch port set dev p1 max_macs 3 violation shutdown recovery 300";
 
 /// What a bridge does about loops, in a topology script: RSTP, loop alarm, loop guard
 ///
@@ -68,7 +71,10 @@ tapswitch bridge set dev BRIDGE OPTION…
   loop_guard block|off  blocks the port that closes it (not the loop_guard of \"tapswitch port set\", which is
                       the spanning tree's)
   recovery SECONDS|off  after which that port is tried again; 60 unless said otherwise
-tapswitch [-j] bridge show [dev BRIDGE]";
+tapswitch [-j] bridge show [dev BRIDGE]
+
+Example, a line of a script:
+  tapswitch bridge set dev br0 stp_mode rstp";
 
 /// Spanning trees: simulate many bridges; in a topology script, show roots, roles, states
 ///
@@ -93,7 +99,10 @@ const STP: &str = "\
 In a topology script:
 tapswitch [-s] [-j] stp show [dev BRIDGE]
   of every bridge with stp_state 1: its root and the way there, and of each port role, state, cost, what keeps it
-  out of use (inconsistent) and for how long it waits; -s: BPDUs that had no effect, by reason";
+  out of use (inconsistent) and for how long it waits; -s: BPDUs that had no effect, by reason
+
+Example, a line of a script:
+  tapswitch -j stp show dev br0";
 
 impl Port {
     pub(super) fn execute(self) -> ExitCode {

@@ -4,10 +4,12 @@
 //! understood (nothing was done then); otherwise what the script itself asked for.
 
 mod check;
+mod complete;
 mod language;
 mod replay;
 mod run;
 mod simulate;
+mod topologies;
 
 use std::fs;
 use std::path::Path;
@@ -44,9 +46,12 @@ enum Command {
     Replay(replay::Args),
     Run(run::Args),
     Check(check::Args),
+    Topologies(topologies::Args),
     Port(language::Port),
     Bridge(language::Bridge),
     Stp(language::Stp),
+    Completions(complete::Completions),
+    Man(complete::Manual),
 }
 
 /// Runs the program.
@@ -56,16 +61,25 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => args.execute(),
         Command::Run(args) => args.execute(),
         Command::Check(args) => args.execute(),
+        Command::Topologies(args) => args.execute(),
         Command::Port(args) => args.execute(),
         Command::Bridge(args) => args.execute(),
         Command::Stp(args) => args.execute(),
+        Command::Completions(args) => args.execute(),
+        Command::Man(args) => args.execute(),
     }
 }
 
-/// Reads a topology script.
+/// Reads a topology script: a file, or where there is none, one that is built in.
 fn read_script(path: &Path) -> anyhow::Result<Script> {
     let name = path.display().to_string();
-    let octets = fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    if let Some(text) = topologies::find(&name).filter(|_| !path.exists()) {
+        return Ok(Script::parse(&name, text)?);
+    }
+    let octets = fs::read(path).with_context(|| match name.contains(['/', '.']) {
+        true => format!("cannot read {name}"),
+        false => format!("cannot read {name} (\"tapswitch topologies\" lists what is built in)"),
+    })?;
     let text = str::from_utf8(&octets).map_err(|error| {
         let readable = &octets[..error.valid_up_to()];
         let line = readable.split(|&octet| octet == b'\n').count();

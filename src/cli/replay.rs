@@ -30,9 +30,9 @@ use crate::replay::{Engine, InputError, Inputs, Outputs, Recorder, Summary, feed
 /// script or the arguments were not understood; the script's own status if "set -e" or "exit"
 /// ended it.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The topology: a shell script of ip and bridge commands
+    /// The topology: a shell script of ip and bridge commands, or the name of one that is built in
     topology: PathBuf,
 
     /// Frames to feed: a pcap or pcapng for the attachment NAME, or a pcapng whose interfaces are
@@ -61,6 +61,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_time)]
     linger: Duration,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  tapswitch replay stp-loop
+  tapswitch replay lab.sh --in p1=seen.pcap --in h1/eth0=host.pcap --out out.pcapng --drops
+  tapswitch replay lab.sh --in out.pcapng --linger 5m --json";
 
 /// Where a replay ended, other than well.
 enum Failure {

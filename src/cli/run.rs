@@ -9,6 +9,12 @@ use serde::Serialize;
 use crate::control::summary::Traffic;
 use crate::live::{Options, Outcome, Polling, run};
 
+const EXAMPLES: &str = "\
+Examples:
+  tapswitch run bridge-learning --exit
+  tapswitch run lab.sh --workers 2 --summary
+  sudo tapswitch run --host lab.sh     # with the NICs of this machine";
+
 /// Run a topology live, on TAP devices
 ///
 /// Builds the topology in a sandbox: its namespaces, and in each of them a TAP device for every
@@ -24,9 +30,9 @@ use crate::live::{Options, Outcome, Polling, run};
 /// Exit status: the script's, as sh would have it; 1 the sandbox could not be built; 2 the script
 /// or the arguments were not understood; 128 + N signal N ended it before the script's end.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The topology: a shell script of ip and bridge commands
+    /// The topology: a shell script of ip and bridge commands, or the name of one that is built in
     topology: PathBuf,
 
     /// Threads that forward; attachments are dealt out to them in turn

@@ -6,6 +6,7 @@ mod fixtures;
 mod malformed;
 mod printed;
 mod replay;
+mod topologies;
 mod wireshark;
 
 use std::path::{Path, PathBuf};
