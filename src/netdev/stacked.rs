@@ -363,6 +363,10 @@ impl Network {
             if self.macvlan(id).is_some() {
                 self.refilter(id, true);
             }
+            if self.ipvlan(id).is_some() {
+                // Its groups are part of the plan.
+                self.touch();
+            }
             return;
         }
         let wanted = self.hears_others(id);
@@ -412,6 +416,8 @@ impl Network {
         if edge && self.macvlan(id).is_some() {
             self.set_rx_mode(id);
         }
+        // Who hears which group is part of the plan.
+        self.touch();
     }
 
     /// Returns the lower that is told when an upper's flag changes.

@@ -67,6 +67,15 @@ fn payload(ether_type: u16, destination: u8) -> Vec<u8> {
     }
 }
 
+/// An IPv4 packet between the ports of DHCP.
+fn dhcp(source: [u8; 4], destination: [u8; 4]) -> Vec<u8> {
+    let mut packet = ipv4(0, 0);
+    packet[12..16].copy_from_slice(&source);
+    packet[16..20].copy_from_slice(&destination);
+    packet[20..24].copy_from_slice(&[0, 67, 0, 68]);
+    packet
+}
+
 #[test]
 fn every_frame_from_outside_in_every_mode() {
     use Inward::{Child, Lower, Spread};
@@ -370,13 +379,39 @@ fn a_child_hears_who_asks_for_its_ipv6_addresses() {
     assert_eq!(lab.send("p1", &solicitation), "p1@stack");
 }
 
+#[test]
+fn a_child_hears_the_groups_that_commands_name() {
+    let mut lab = Lab::new("");
+    let to_group = frame(GROUP, FAR, 0x88b5, &[0; 46]);
+    assert_eq!(lab.send("p1", &to_group), "p1@stack");
+    lab.run("bridge fdb add 01:00:5e:00:01:01 dev c2 self");
+    assert_eq!(lab.send("p1", &to_group), "c2 p1@stack");
+    assert_eq!(
+        lab.send("c1", &frame(GROUP, OWN, 0x88b5, &[0; 46])),
+        "c2 p1"
+    );
+    lab.run("ip link set c1 allmulticast on");
+    assert_eq!(lab.send("p1", &to_group), "c1 c2 p1@stack");
+    lab.run("bridge fdb del 01:00:5e:00:01:01 dev c2 self");
+    assert_eq!(lab.send("p1", &to_group), "c1 p1@stack");
+}
+
 /// Behaviour M13: the offer to an address that nobody has yet is lost, unless it is broadcast.
 #[test]
 fn dhcp_needs_the_broadcast_flag() {
-    let mut lab = Lab::new("ip addr del 10.0.0.1/24 dev c1");
-    let offer = |to| frame(to, FAR, 0x0800, &ipv4(9, 77));
-    assert_eq!(lab.send("p1", &offer(OWN)), "p1@stack", "not the child");
-    assert_eq!(lab.send("p1", &offer(MacAddr::BROADCAST)), "c1 c2 p1@stack");
+    let mut lab = Lab::default();
+    lab.run(include_str!("../../fixtures/topologies/ipvlan-dhcp.sh"));
+    // The client's way out.
+    let discover = frame(MacAddr::BROADCAST, OWN, 0x0800, &dhcp([0; 4], [255; 4]));
+    assert_eq!(lab.send("box/eth0", &discover), "uplink");
+    let offered = frame(OWN, FAR, 0x0800, &dhcp([10, 0, 0, 9], [10, 0, 0, 77]));
+    assert_eq!(lab.send("uplink", &offered), "uplink@stack", "lost");
+    let broadcast = dhcp([10, 0, 0, 9], [255; 4]);
+    let broadcast = frame(MacAddr::BROADCAST, FAR, 0x0800, &broadcast);
+    assert_eq!(lab.send("uplink", &broadcast), "box/eth0 uplink@stack");
+    // Once it has the address, what is addressed to it arrives.
+    lab.run("ip -n box addr add 10.0.0.77/24 dev eth0");
+    assert_eq!(lab.send("uplink", &offered), "box/eth0");
 }
 
 #[test]

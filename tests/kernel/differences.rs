@@ -97,7 +97,8 @@ fn some_group_leaks() -> String {
     text
 }
 
-/// Whether a frame is to a group and all that the kernel has and we have not are copies for macvlans.
+/// Whether a frame is to a group and all that the kernel has and we have not are copies for macvlans, or for
+/// ipvlan devices, whose hash has a key drawn at boot.
 fn a_group_leaked_to_macvlans(
     scenario: &Scenario,
     kernel: &Record,
@@ -113,7 +114,8 @@ fn a_group_leaked_to_macvlans(
     };
     let made = |at: &str| {
         let mut lines = scenario.lines.iter();
-        lines.any(|line| line.contains(&format!(" name {at} ")) && line.contains(" type macv"))
+        let child = |line: &str| line.contains(" type macv") || line.contains(" type ipvlan");
+        lines.any(|line| line.contains(&format!(" name {at} ")) && child(line))
     };
     let mut left = mine.clone();
     let leaked = |copy: &&Copy| match left.iter().position(|it| it == *copy) {
