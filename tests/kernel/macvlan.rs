@@ -292,6 +292,7 @@ pub(crate) const CASES: &[Case] = &[
             ip link add name c1 type macvlan
             ip link add link nobody name c1 type macvlan
             ip tuntap add p2 mode tap
+            ip link set p2 address 02:00:00:00:01:02
             ip link add link p2 name c1 address 02:00:00:00:00:01 type macvlan mode bridge
             ip link set p2 master br0
             ip link set c1 master br0
@@ -302,9 +303,9 @@ pub(crate) const CASES: &[Case] = &[
             ip link set p2 up
             ip link set c1 up
             ip link set c2 up
-            p2: h9 > h1 => p1 br0/other
+            p2: h9 > h1
             p2: h9 > all => c2 p1 br0 p2@stack
-            c2: h2 > h1 => p1 br0/other
+            c2: h2 > h1
             p1: h8 > h2 => c2
             p1: h8 > h9 => p2
             p1: h8 > all => p2 c2 br0
