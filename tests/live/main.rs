@@ -11,6 +11,7 @@ mod options;
 mod place;
 mod spanning_tree;
 mod vlans;
+mod vxlan;
 
 use std::time::Duration;
 
