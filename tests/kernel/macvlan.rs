@@ -322,7 +322,7 @@ pub(crate) const CASES: &[Case] = &[
             bridge -j fdb show
             bridge fdb del 01:00:5e:00:00:09 dev c1 self
             bridge fdb del 01:00:5e:00:00:09 dev c1 self
-            ip -j -d link show
+            ip -j link show
             ip link del c1
             ip link del c2
             ip link set p2 master br0
