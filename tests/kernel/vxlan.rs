@@ -159,8 +159,17 @@ fn mask_packet(octets: &mut [u8]) {
     if octets.len() < 14 {
         return;
     }
-    let ether_type = u16::from_be_bytes([octets[12], octets[13]]);
-    let packet = &mut octets[14..];
+    // Behind the tag of a VLAN device below.
+    let start = if octets[12..14] == [0x81, 0x00] {
+        18
+    } else {
+        14
+    };
+    if octets.len() < start {
+        return;
+    }
+    let ether_type = u16::from_be_bytes([octets[start - 2], octets[start - 1]]);
+    let packet = &mut octets[start..];
     let Some(outer) = Datagram::parse(ether_type, packet) else {
         return;
     };
@@ -517,7 +526,7 @@ pub(crate) const CASES: &[Case] = &[
             vx1: v1 > all => p1
             vx1.20: v1 > all => p1
             ip link set p1 mtu 2000
-            vx1.20: v1 > all len 1514 => p1
+            vx1.20: v1 > all len 1514 => p1 p1
             bridge -j fdb show dev vx1",
     },
     Case {
