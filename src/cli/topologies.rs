@@ -51,6 +51,7 @@ built_in! {
     "native-vlan-trap",
     "macvlan-modes",
     "macvlan-host-isolation",
+    "ipvlan-dhcp",
     "stp-loop",
     "loop-without-stp",
     "loop",

@@ -670,7 +670,6 @@ pub(crate) const VLAN_CASES: &[Case] = &[
             bridge -j fdb show
             ip -j -d link show
             ip link set p1 down
-            ip -j link show
             c1: h1 > h2 => -
             ip link set p1 up
             ip link set p1.10 up
