@@ -22,8 +22,104 @@ pub struct Traffic {
     pub attachments: Vec<AttachmentSummary>,
     /// Sums over all attachments.
     pub total: Totals,
+    /// What waited below tunnels, if anything did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnels: Option<TunnelSummary>,
     /// Every bridge that is there.
     pub bridges: Vec<BridgeSummary>,
+}
+
+/// Packets of tunnels that waited for their station's address, and datagrams that came in fragments.
+/// `waited` = `sent` + `waiting` + `crowded` + `unanswered`; `fragmented` = `together` + `partial` +
+/// `misfits` + `incomplete`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TunnelSummary {
+    /// Packets that waited; to the attachments where their frames came in, they are trapped.
+    pub waited: u64,
+    /// Of those, the ones that were sent since.
+    pub sent: u64,
+    /// Of those, the ones that still wait.
+    pub waiting: u64,
+    /// Of those, the ones lost because too many waited.
+    pub crowded: u64,
+    /// Of those, the ones lost because nobody answered.
+    pub unanswered: u64,
+    /// Datagrams that came in fragments.
+    pub fragmented: u64,
+    /// Of those, the ones that were put together.
+    pub together: u64,
+    /// Of those, the ones that still miss some.
+    pub partial: u64,
+    /// Of those, the ones lost because fragments overlapped or contradicted each other.
+    pub misfits: u64,
+    /// Of those, the ones lost because some did not come in time, or too many were incomplete.
+    pub incomplete: u64,
+}
+
+impl TunnelSummary {
+    fn new(network: &Network) -> Option<Self> {
+        let counts = network.tunnel_counts();
+        (counts.waited + counts.fragmented > 0).then(|| Self {
+            waited: counts.waited,
+            sent: counts.sent,
+            waiting: network.tunnel_packets_waiting(),
+            crowded: counts.crowded,
+            unanswered: counts.unanswered,
+            fragmented: counts.fragmented,
+            together: counts.together,
+            partial: network.tunnel_datagrams_partial(),
+            misfits: counts.misfits,
+            incomplete: counts.incomplete,
+        })
+    }
+
+    /// Whether every packet and datagram is accounted for.
+    #[must_use]
+    pub const fn adds_up(&self) -> bool {
+        self.waited == self.sent + self.waiting + self.crowded + self.unanswered
+            && self.fragmented == self.together + self.partial + self.misfits + self.incomplete
+    }
+}
+
+impl fmt::Display for TunnelSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.waited > 0 {
+            writeln!(
+                f,
+                "tunnels: {} packets waited for an address: {} sent, {} still waiting",
+                self.waited, self.sent, self.waiting
+            )?;
+        }
+        if self.fragmented > 0 {
+            writeln!(
+                f,
+                "tunnels: {} datagrams came in fragments: {} put together, {} still incomplete",
+                self.fragmented, self.together, self.partial
+            )?;
+        }
+        let reasons = [
+            (self.crowded, "packets", "too many waited for an address"),
+            (
+                self.unanswered,
+                "packets",
+                "nobody answered for their endpoint",
+            ),
+            (
+                self.misfits,
+                "datagrams",
+                "their fragments do not fit each other",
+            ),
+            (
+                self.incomplete,
+                "datagrams",
+                "some of their fragments did not come in time",
+            ),
+        ];
+        for (count, what, why) in reasons.into_iter().filter(|(count, ..)| *count > 0) {
+            writeln!(f, "lost below tunnels: {count} {what}: {why}")?;
+        }
+        Ok(())
+    }
 }
 
 /// What passed one attachment. `frames_in` = `forwarded` + `trapped` + the sum of `dropped`.
@@ -243,6 +339,7 @@ impl Traffic {
                 originated,
                 ..totals(&attachments)
             },
+            tunnels: TunnelSummary::new(network),
             bridges: bridges(network, plan, counters, now),
             attachments,
         }
@@ -478,6 +575,9 @@ impl fmt::Display for Traffic {
         }
         if self.total.originated > 0 {
             writeln!(f, "sent by the network itself: {}", self.total.originated)?;
+        }
+        if let Some(tunnels) = &self.tunnels {
+            write!(f, "{tunnels}")?;
         }
         for bridge in &self.bridges {
             write!(f, "{bridge}")?;

@@ -1,6 +1,7 @@
 //! VXLAN from commands to frames: what a VTEP sends and takes, each reason why not, and two of them that
 //! find each other. The octets themselves are compared with the kernel's in `tests/kernel`.
 
+use super::summary::{Traffic, TunnelSummary};
 use super::*;
 use crate::iproute::command::Command;
 use crate::iproute::script::Script;
@@ -110,6 +111,16 @@ impl Lab {
             got.extend(self.take(&egress, &octets));
         }
         got
+    }
+
+    /// What the summary says of tunnels; it adds up.
+    fn tunnels(&self) -> TunnelSummary {
+        let plan = self.control.plan();
+        let network = self.control.network();
+        let traffic = Traffic::new(network, &plan, &self.counters, self.now, 0);
+        let tunnels = traffic.tunnels.expect("something waited");
+        assert!(tunnels.adds_up(), "{tunnels:?}");
+        tunnels
     }
 
     fn wait(&mut self, seconds: u64) -> Vec<(String, Vec<u8>)> {
@@ -402,6 +413,9 @@ fn two_endpoints_find_each_other() {
             shown.contains(&format!("02:00:00:00:0a:01 dst {here} self")),
             "{shown}"
         );
+        let pieces = if here.contains(':') { 1 } else { 2 };
+        let summary = lab.tunnels();
+        assert_eq!((summary.waited, summary.sent), (pieces, pieces));
         // The neighbour is forgotten in time, and asked for again.
         lab.wait(60);
         let (verdict, _) = lab.send("a/vx0", &frame(ALL, A, 100));
@@ -420,9 +434,24 @@ fn nobody_answers_and_the_packets_are_given_up() {
         lab.send("vx0", &frame(ALL, HERE, 60));
     }
     assert_eq!(lab.control.network().tunnel_losses(), 100, "101 may wait");
+    let summary = lab.tunnels();
+    assert_eq!((summary.waited, summary.waiting), (201, 101));
     assert_eq!(lab.wait(5).len(), 2, "two more questions");
     assert_eq!(lab.control.network().tunnel_losses(), 201);
     assert!(lab.wait(100).is_empty());
+    // They are told of, and add up with what the attachments counted.
+    let summary = lab.tunnels();
+    assert_eq!((summary.crowded, summary.unanswered), (100, 101));
+    let trapped: u64 = lab.counters.attachments.iter().map(|it| it.trapped).sum();
+    assert_eq!(summary.waited, trapped);
+    let told = summary.to_string();
+    for line in [
+        "tunnels: 201 packets waited for an address: 0 sent, 0 still waiting",
+        "lost below tunnels: 100 packets: too many waited for an address",
+        "lost below tunnels: 101 packets: nobody answered for their endpoint",
+    ] {
+        assert!(told.lines().any(|it| it == line), "{told}");
+    }
 }
 
 #[test]
@@ -452,6 +481,8 @@ fn fragments_in_any_order_make_a_frame() {
         }
         got.retain(|(name, _)| name == "vx0");
         assert_eq!(got, [("vx0".to_owned(), inner.clone())], "{order:?}");
+        let summary = lab.tunnels();
+        assert_eq!((summary.fragmented, summary.together), (1, 1));
     }
     // One that overlaps spoils the others; one that is missing is waited for, not for ever.
     let mut lab = Lab::new(ONE);
@@ -460,8 +491,12 @@ fn fragments_in_any_order_make_a_frame() {
     }
     assert_eq!(lab.control.network().tunnel_losses(), 1);
     lab.send("t0", &pieces[0]);
+    assert_eq!(lab.tunnels().partial, 1);
     lab.wait(31);
     assert_eq!(lab.control.network().tunnel_losses(), 2);
+    let summary = lab.tunnels();
+    assert_eq!(summary.fragmented, 2);
+    assert_eq!((summary.misfits, summary.incomplete), (1, 1));
 }
 
 #[test]

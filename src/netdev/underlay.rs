@@ -64,7 +64,39 @@ pub(super) struct Underlay {
     /// When neighbours that answered are no longer good.
     good_until: BTreeMap<(NetdevId, IpAddr), Instant>,
     partial: VecDeque<Partial>,
-    lost: u64,
+    counts: TunnelCounts,
+}
+
+/// What became of packets that tunnels' stacks did not take on their way at once.
+///
+/// `waited` = `sent` + `crowded` + `unanswered` + what [`Network::tunnel_packets_waiting`] says, and
+/// `fragmented` = `together` + `misfits` + `incomplete` + what [`Network::tunnel_datagrams_partial`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TunnelCounts {
+    /// Packets whose station had to be asked for.
+    pub waited: u64,
+    /// Of those, the ones that were sent when it had answered.
+    pub sent: u64,
+    /// Of those, the ones that had no place to wait.
+    pub crowded: u64,
+    /// Of those, the ones that nobody answered for.
+    pub unanswered: u64,
+    /// Datagrams of which fragments came in.
+    pub fragmented: u64,
+    /// Of those, the ones that were put together.
+    pub together: u64,
+    /// Of those, the ones whose fragments do not fit each other.
+    pub misfits: u64,
+    /// Of those, the ones of which some fragments did not come in time, or others took their place.
+    pub incomplete: u64,
+}
+
+impl TunnelCounts {
+    /// Returns what was lost, packets and datagrams.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.crowded + self.unanswered + self.misfits + self.incomplete
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -136,7 +168,26 @@ impl Network {
     /// because a bound was reached.
     #[must_use]
     pub const fn tunnel_losses(&self) -> u64 {
-        self.underlay.lost
+        self.underlay.counts.lost()
+    }
+
+    /// Returns what became of packets that tunnels' stacks did not take on their way at once.
+    #[must_use]
+    pub const fn tunnel_counts(&self) -> TunnelCounts {
+        self.underlay.counts
+    }
+
+    /// Returns how many packets of tunnels wait for an answer.
+    #[must_use]
+    pub fn tunnel_packets_waiting(&self) -> u64 {
+        let waiting = self.underlay.questions.values();
+        waiting.map(|it| it.waiting.len() as u64).sum()
+    }
+
+    /// Returns of how many datagrams of tunnels some fragments are missing.
+    #[must_use]
+    pub fn tunnel_datagrams_partial(&self) -> u64 {
+        self.underlay.partial.len() as u64
     }
 
     /// Returns the sockets that tunnels want, by namespace, IP version (true: 6) and port.
@@ -323,6 +374,7 @@ impl Network {
         let Some((ip, source)) = addresses(octets) else {
             return;
         };
+        self.underlay.counts.waited += 1;
         if let Some(station) = self
             .netdev(id)
             .neighbours
@@ -330,6 +382,7 @@ impl Network {
             .and_then(|it| it.station())
         {
             // The answer was faster than the packet.
+            self.underlay.counts.sent += 1;
             return self.send_to(id, station, octets.to_vec());
         }
         let key = (id, ip);
@@ -337,12 +390,12 @@ impl Network {
             question.waiting.push_back(octets.to_vec());
             if question.waiting.len() > MAX_WAITING {
                 question.waiting.pop_front();
-                self.underlay.lost += 1;
+                self.underlay.counts.crowded += 1;
             }
             return;
         }
         if self.underlay.questions.len() >= MAX_QUESTIONS {
-            self.underlay.lost += 1;
+            self.underlay.counts.crowded += 1;
             return;
         }
         let question = Question {
@@ -471,6 +524,7 @@ impl Network {
     /// The station of an address is known: what waits for it goes.
     pub(super) fn answered(&mut self, id: NetdevId, ip: IpAddr, mac: MacAddr) {
         if let Some(question) = self.underlay.questions.remove(&(id, ip)) {
+            self.underlay.counts.sent += question.waiting.len() as u64;
             for frame in question.waiting {
                 self.send_to(id, mac, frame);
             }
@@ -489,8 +543,9 @@ impl Network {
             None => {
                 if partial.len() >= MAX_PARTIAL {
                     partial.pop_front();
-                    self.underlay.lost += 1;
+                    self.underlay.counts.incomplete += 1;
                 }
+                self.underlay.counts.fragmented += 1;
                 partial.push_back(Partial {
                     key,
                     head: None,
@@ -506,7 +561,7 @@ impl Network {
         };
         if !it.add(fragment.offset, fragment.payload, fragment.more) {
             partial.remove(at);
-            self.underlay.lost += 1;
+            self.underlay.counts.misfits += 1;
             return;
         }
         if fragment.offset == 0 {
@@ -516,6 +571,7 @@ impl Network {
             return;
         };
         partial.remove(at);
+        self.underlay.counts.together += 1;
         let packet = together(head, &payload);
         let port = payload.get(2..).and_then(<[u8]>::first_chunk).copied();
         let ns = self.netdev(id).ns;
@@ -550,7 +606,7 @@ impl Network {
             };
             let source = question.waiting.front().and_then(|frame| addresses(frame));
             if question.asked >= QUESTIONS || !self.netdevs[id.index()].alive {
-                self.underlay.lost += question.waiting.len() as u64;
+                self.underlay.counts.unanswered += question.waiting.len() as u64;
                 self.underlay.questions.remove(&(id, ip));
                 continue;
             }
@@ -568,7 +624,7 @@ impl Network {
         }
         let before = self.underlay.partial.len();
         self.underlay.partial.retain(|it| it.until > now);
-        self.underlay.lost += (before - self.underlay.partial.len()) as u64;
+        self.underlay.counts.incomplete += (before - self.underlay.partial.len()) as u64;
     }
 
     /// Tells that somebody joined a group (`igmpv3_send_cr`): a report of version 3, once. IPv6 tells
