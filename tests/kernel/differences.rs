@@ -12,6 +12,8 @@ pub(crate) struct Known {
     pub(crate) scenario: fn() -> String,
     /// Whether only kernels built without VLAN filtering differ, and all others agree.
     pub(crate) without_vlan_filtering: bool,
+    /// Whether only full kernels have the devices that it is about.
+    pub(crate) only_full_kernels: bool,
     /// Whether it explains why the kernel and we answer a step differently.
     pub(crate) explains: fn(&Scenario, &Record, &Record, usize) -> bool,
 }
@@ -23,6 +25,7 @@ pub(crate) const KNOWN: &[Known] = &[
              in the kernel's memory, has them in one of its 256 buckets with one that it is a member of",
         scenario: some_group_leaks,
         without_vlan_filtering: false,
+        only_full_kernels: false,
         explains: a_group_leaked_to_macvlans,
     },
     Known {
@@ -42,6 +45,7 @@ pub(crate) const KNOWN: &[Known] = &[
                 .to_owned()
         },
         without_vlan_filtering: true,
+        only_full_kernels: false,
         explains: only_the_entries_in_vlans_were_there,
     },
     Known {
@@ -59,7 +63,24 @@ pub(crate) const KNOWN: &[Known] = &[
                 .to_owned()
         },
         without_vlan_filtering: false,
+        only_full_kernels: false,
         explains: only_the_stack_reported,
+    },
+    Known {
+        reason: "in mode l3s the kernel has the stack below take a packet in before it is the child's, which no \
+             packet socket on the child sees; here the child gets it with the frame around it",
+        scenario: || {
+            "ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 up
+            ip link add link p1 name c1 type ipvlan mode l3s
+            ip addr add 10.0.0.1/24 dev c1
+            ip link set c1 up
+            p1: h9 > p1 ip 10.0.0.9 10.0.0.1"
+                .to_owned()
+        },
+        without_vlan_filtering: false,
+        only_full_kernels: true,
+        explains: the_stack_below_took_it_in,
     },
 ];
 
@@ -97,6 +118,28 @@ fn some_group_leaks() -> String {
     text
 }
 
+/// Whether the same copies came out, only elsewhere, where some child is in mode l3s.
+fn the_stack_below_took_it_in(
+    scenario: &Scenario,
+    kernel: &Record,
+    ours: &Record,
+    step: usize,
+) -> bool {
+    let (Some(theirs), Some(mine)) = (kernel.copies.get(&step), ours.copies.get(&step)) else {
+        return false;
+    };
+    let what = |copies: &[Copy]| {
+        let copies = copies.iter();
+        let mut what: Vec<_> = copies
+            .map(|copy| (copy.kind, copy.octets.clone()))
+            .collect();
+        what.sort();
+        what
+    };
+    let mut before = scenario.lines[..step].iter();
+    before.any(|line| line.contains("mode l3s")) && what(theirs) == what(mine)
+}
+
 /// Whether a frame is to a group and all that the kernel has and we have not are copies for macvlans, or for
 /// ipvlan devices, whose hash has a key drawn at boot.
 fn a_group_leaked_to_macvlans(
@@ -112,10 +155,10 @@ fn a_group_leaked_to_macvlans(
     let (Some(theirs), Some(mine)) = (kernel.copies.get(&step), ours.copies.get(&step)) else {
         return false;
     };
+    let is_child = |line: &str| line.contains(" type macv") || line.contains(" type ipvlan");
     let made = |at: &str| {
         let mut lines = scenario.lines.iter();
-        let child = |line: &str| line.contains(" type macv") || line.contains(" type ipvlan");
-        lines.any(|line| line.contains(&format!(" name {at} ")) && child(line))
+        lines.any(|line| line.contains(&format!(" name {at} ")) && is_child(line))
     };
     let mut left = mine.clone();
     let leaked = |copy: &&Copy| match left.iter().position(|it| it == *copy) {

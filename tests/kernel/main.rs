@@ -209,7 +209,8 @@ fn known_differences_are_still_there() {
     }
     for known in differences::KNOWN {
         let scenario = Scenario::new(known.reason, &(known.scenario)());
-        let agrees = known.without_vlan_filtering && *oracle::FILTERS_VLANS;
+        let agrees = known.without_vlan_filtering && *oracle::FILTERS_VLANS
+            || known.only_full_kernels && !*oracle::FILTERS_VLANS;
         let difference = compare::once(&scenario, compare::SLOWLY, &[]).difference;
         assert_eq!(
             difference.is_none(),
@@ -293,6 +294,14 @@ fn setting(name: &str) -> Option<u64> {
 #[test]
 fn random_frames() {
     compare_random(random::scenario);
+}
+
+/// Only kernels that filter VLANs are known to have ipvlan, too.
+#[test]
+fn random_ipvlan_devices() {
+    if available() && *oracle::FILTERS_VLANS {
+        compare_random(random::ipvlan::scenario);
+    }
 }
 
 #[test]

@@ -290,7 +290,7 @@ impl Kernel {
         let frame = is_frame(scenario.steps.get(number));
         Duration::from_micros(match (self.slowly, frame && changes, group) {
             (true, ..) => 20_000,
-            (false, true, _) => 3_000,
+            (false, true, _) => 10_000,
             (false, false, true) => 300,
             (false, false, false) => 0,
         })
@@ -438,6 +438,9 @@ impl Kernel {
                 // A bridge's own queries come when they are due, even while its address sends a frame.
                 let own = octets[6..12] == frame[6..12]
                     && !matches!(essence, Some(Essence::GroupQuery | Essence::GeneralQuery));
+                // So do the kernel's reports of the groups that it listens to itself.
+                let reports = |essence| essence == Some(Essence::Membership);
+                let own = own && (!reports(essence) || reports(payload::essence(frame)));
                 (own || answers || vxlan::belongs(octets)).then_some(current)
             }
             (None, None) => {

@@ -3,6 +3,7 @@
 mod changes;
 mod dice;
 mod frames;
+pub(crate) mod ipvlan;
 pub(crate) mod macvlan;
 mod tables;
 
