@@ -32,6 +32,8 @@ pub struct Device {
     pub txqlen: u32,
     /// Administratively up.
     pub up: bool,
+    /// Asks for neighbours; an ipvlan device in mode l3 does not.
+    pub arp: bool,
     /// The addresses of its far end.
     pub addresses: Vec<Address>,
     /// It is a NIC that exists already, and nothing of it is changed.
@@ -61,6 +63,7 @@ pub fn wanted(network: &Network, nics: bool) -> Vec<Device> {
                 },
                 mac: behind(netdev.mac),
                 addresses: Vec::new(),
+                arp: true,
                 nic,
                 ..of(netdev, wire)
             });
@@ -82,6 +85,8 @@ fn of(netdev: &Netdev, attachment: AttachmentId) -> Device {
         mtu: netdev.mtu.clamp(MTU_MIN, MTU_MAX),
         txqlen: netdev.txqlen,
         up: netdev.up,
+        // What a dummy is sent is lost in any case, asked for or not.
+        arp: netdev.arp || matches!(netdev.kind, Kind::Dummy),
         addresses: netdev.addresses.clone(),
         nic: false,
     }

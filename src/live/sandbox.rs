@@ -336,6 +336,7 @@ impl Sandbox {
             mtu: 1500,
             txqlen: 0,
             up: false,
+            arp: true,
             addresses: Vec::new(),
             mac: MacAddr::default(),
             ..device.clone()
@@ -392,6 +393,7 @@ impl Sandbox {
             mtu: (live.is.mtu != device.mtu).then_some(device.mtu),
             txqlen: (live.is.txqlen != device.txqlen).then_some(device.txqlen),
             up: (live.is.up != device.up).then_some(device.up),
+            arp: (live.is.arp != device.arp).then_some(device.arp),
             ..LinkChange::default()
         };
         netlink.set_link(index, &change)?;

@@ -30,6 +30,8 @@ pub struct LinkChange<'a> {
     pub txqlen: Option<u32>,
     /// `IFF_UP`.
     pub up: Option<bool>,
+    /// No `IFF_NOARP`: the kernel asks for neighbours.
+    pub arp: Option<bool>,
     /// `Some(false)`: the kernel gives it no IPv6 link-local address by itself.
     pub link_local: Option<bool>,
 }
@@ -83,13 +85,12 @@ impl Netlink {
     pub fn set_link(&mut self, index: u32, change: &LinkChange<'_>) -> io::Result<()> {
         let mut message = LinkMessage::default();
         message.header.index = index;
-        if let Some(up) = change.up {
-            message.header.change_mask = LinkFlags::Up;
-            message.header.flags = if up {
-                LinkFlags::Up
-            } else {
-                LinkFlags::empty()
-            };
+        for (flag, wanted) in [
+            (LinkFlags::Up, change.up),
+            (LinkFlags::Noarp, change.arp.map(|arp| !arp)),
+        ] {
+            message.header.change_mask.set(flag, wanted.is_some());
+            message.header.flags.set(flag, wanted == Some(true));
         }
         let attributes = [
             change

@@ -5,10 +5,13 @@
 //! sandbox, except where `--host` is what is tested; names there carry this process's number.
 
 mod bench;
+mod ipvlan;
 mod loops;
+mod macvlan;
 mod offloads;
 mod options;
 mod place;
+mod reach;
 mod spanning_tree;
 mod vlans;
 mod vxlan;
