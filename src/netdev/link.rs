@@ -378,9 +378,7 @@ impl Network {
         }
         self.unlist(id);
         self.list(id, ns, name, ifindex);
-        for upper in self.to_watch.take().unwrap_or_default() {
-            self.watch_link(upper);
-        }
+        self.watch_links();
         self.unlist_macvlans(id);
         let netdev = self.netdev_mut(id);
         netdev.opened = false;
@@ -548,7 +546,11 @@ impl Network {
         if up {
             self.check_open(id)?;
         }
+        // The link watch looks when all is done: a VLAN device that went down with its lower has that one's
+        // carrier again by then.
+        self.to_watch = Some(Vec::new());
         self.switch(now, id, up);
+        self.watch_links();
         Ok(())
     }
 

@@ -276,8 +276,8 @@ pub struct Network {
     pub(super) vlan_counters: u32,
     /// The same for messages of IGMP and MLD: one for every bridge and port that ever was.
     pub(super) multicast_counters: u32,
-    /// Uppers whose carrier changed while a netdev moves to another namespace: the link watch
-    /// looks at them when it has arrived.
+    /// Uppers whose carrier changed while a netdev goes up or down, or moves to another namespace: the link
+    /// watch looks at them when that is over.
     pub(super) to_watch: Option<Vec<NetdevId>>,
     /// Frames of netdevs' own (BPDUs, queries): out of the wire side, or to the netdev's own stack.
     pub(super) transmits: VecDeque<(NetdevId, Side, Vec<u8>)>,

@@ -252,6 +252,13 @@ impl Network {
         }
     }
 
+    /// The link watch looks at all whose carrier changed since a command began (`linkwatch_event`).
+    pub(super) fn watch_links(&mut self) {
+        for id in self.to_watch.take().unwrap_or_default() {
+            self.watch_link(id);
+        }
+    }
+
     /// `rfc2863_policy`.
     pub(super) fn watch_link(&mut self, id: NetdevId) {
         let Some(stacked) = self.netdev(id).kind.stacked() else {

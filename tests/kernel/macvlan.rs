@@ -670,8 +670,10 @@ pub(crate) const VLAN_CASES: &[Case] = &[
             bridge -j fdb show
             ip -j -d link show
             ip link set p1 down
+            ip -j link show
             c1: h1 > h2 => -
             ip link set p1 up
+            ip -j link show
             ip link set p1.10 up
             ip -j -s link show
             ip link del p1.10
