@@ -23,14 +23,14 @@ use crate::iproute::script::Script;
 /// What a topology script may say.
 const LANGUAGE: &str = "\
 A topology script has commands of iproute2, spelled and abbreviated as there:
-  ip [-n NS] link add|set|del|show   type bridge, bridge_slave, veth, dummy, vlan, macvlan, macvtap
+  ip [-n NS] link add|set|del|show   type bridge, bridge_slave, veth, dummy, vlan, macvlan, macvtap, ipvlan
   ip [-n NS] addr, neigh, tuntap;  ip netns add|del|list|exec NS PROGRAM
   bridge [-n NS] link, fdb, vlan, vlan global, mdb
 and ours, for what Linux's bridge lacks (tapswitch port --help, bridge --help, stp --help):
   tapswitch [-n NS] port set|show    storm control, port security, bindings, private VLANs, BPDU guards
   tapswitch [-n NS] bridge set|show  RSTP
   tapswitch [-n NS] stp show         spanning trees: roots, roles, states
-  tapswitch [-n NS] cable add|del    what one netdev receives, the other sends
+  tapswitch [-n NS] cable add|del|show what one netdev receives, the other sends
 with sh's quotes, comments, ; && ||, set -e, sleep, echo and exit.";
 
 /// Linux's layer 2 in userspace: a topology is a shell script of ip and bridge commands.

@@ -1,5 +1,6 @@
 //! Show commands: the model as the kernel would dump it, for [`iproute::show`](crate::iproute::show) to print.
 
+mod cable;
 mod guard;
 mod loops;
 mod tree;
@@ -64,6 +65,9 @@ impl Show<'_> {
             }
             Verb::TreeShow(dev) => {
                 show::stp_settings(&self.links(), &self.trees(), dev.as_deref(), format)?
+            }
+            Verb::CableShow(dev) => {
+                show::cable(&self.links(), &self.cables(), dev.as_deref(), format)?
             }
             Verb::StpShow(dev) => show::stp(&self.links(), &self.trees(), dev.as_deref(), format)?,
             Verb::NeighShow(filter) => {

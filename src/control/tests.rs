@@ -255,6 +255,41 @@ fn taps_are_listed() {
 
 /// Recorded with IPv6 on, but without link-local addresses and duplicate detection.
 #[test]
+fn cables_are_listed() {
+    let mut lab = Lab::new();
+    for name in ["p1", "p2", "p3", "p4", "p5"] {
+        lab.all(&format!(
+            "ip tuntap add {name} mode tap\nip link set {name} up"
+        ));
+    }
+    assert_eq!(lab.run("tapswitch cable show").stdout, "");
+    assert_eq!(lab.run("tapswitch -j cable show").stdout, "[]\n");
+    lab.all("tapswitch cable add dev p4 peer p1\ntapswitch cable add dev p2 peer p3\nip link set p3 down");
+    let (first, second) = (
+        "p1: peer p4 state UP peer_state UP \n",
+        "p2: peer p3 state UP peer_state DOWN \n",
+    );
+    assert_eq!(lab.run("tapswitch cable").stdout, [first, second].concat());
+    let from_there = lab.run("tapswitch cable show dev p4 -j").stdout;
+    assert_eq!(
+        from_there,
+        "[{\"ifname\":\"p4\",\"peer\":\"p1\",\"operstate\":\"UP\",\"peer_operstate\":\"UP\"}]\n"
+    );
+    for (line, said) in [
+        ("tapswitch cable show dev p5", "p5 is no end of a cable"),
+        ("tapswitch cable show dev p6", "there is no netdev \"p6\""),
+    ] {
+        let reply = lab.run(line);
+        assert_eq!(
+            (reply.status, reply.stderr),
+            (1, format!("tapswitch: {said}\n"))
+        );
+    }
+    lab.all("tapswitch cable del dev p4");
+    assert_eq!(lab.run("tapswitch cable show").stdout, second);
+}
+
+#[test]
 fn addresses_as_on_linux() {
     replay(include_str!("golden/addresses.txt"));
 }

@@ -165,6 +165,8 @@ pub enum Verb {
     CableAdd(String, String),
     /// `tapswitch cable del dev NETDEV`.
     CableDel(String),
+    /// `tapswitch cable [show] [dev NETDEV]`.
+    CableShow(Option<String>),
     /// `tapswitch port set dev PORT …`.
     GuardSet(String, GuardOptions),
     /// `tapswitch port [show] [dev PORT]`.

@@ -147,6 +147,7 @@ fn apply(
         | Verb::GuardShow(_)
         | Verb::TreeShow(_)
         | Verb::StpShow(_)
+        | Verb::CableShow(_)
         | Verb::NeighShow(_)
         | Verb::NeighGet(_)
         | Verb::BridgeLinkShow(_)

@@ -29,7 +29,7 @@ pub(super) fn parse(args: &mut Args<'_>, json: &mut bool) -> Result<Verb, Fault>
         "port" => {}
         "bridge" => return tree::bridge(args, json),
         "stp" => return tree::stp(args, json),
-        "cable" => return cable::parse(args),
+        "cable" => return cable::parse(args, json),
         _ => {
             return Err(fault(word, "not an object of \"tapswitch\" in a script")
                 .expect_one_of(["port", "bridge", "stp", "cable"].into_iter()));

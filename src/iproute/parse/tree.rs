@@ -37,8 +37,12 @@ pub(super) fn stp(args: &mut Args<'_>, json: &mut bool) -> Result<Verb, Fault> {
     }
 }
 
-/// Reads `[dev BRIDGE] [-j]`.
-fn show(args: &mut Args<'_>, json: &mut bool, object: &str) -> Result<Option<String>, Fault> {
+/// Reads `[dev NETDEV] [-j]`.
+pub(super) fn show(
+    args: &mut Args<'_>,
+    json: &mut bool,
+    object: &str,
+) -> Result<Option<String>, Fault> {
     let mut dev = None;
     while let Some(word) = args.take() {
         match word.text.as_str() {

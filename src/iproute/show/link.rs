@@ -283,7 +283,7 @@ pub(super) fn print_flags(printer: &mut Printer, link: &LinkRecord, lower_down: 
     printer.close_flags();
 }
 
-const fn operstate(state: OperState) -> &'static str {
+pub(super) const fn operstate(state: OperState) -> &'static str {
     match state {
         OperState::Unknown => "UNKNOWN",
         OperState::Down => "DOWN",

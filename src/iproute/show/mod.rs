@@ -16,6 +16,7 @@
 
 mod addr;
 mod bridge_link;
+mod cable;
 mod fdb;
 #[cfg(test)]
 mod golden;
@@ -39,6 +40,7 @@ mod xstats;
 
 pub use addr::show as addr;
 pub use bridge_link::show as bridge_link;
+pub use cable::show as cable;
 pub use fdb::{get as fdb_get, show as fdb};
 pub use guard::show as guard;
 pub use link::show as link;
@@ -79,6 +81,9 @@ pub enum ShowError {
     /// `tapswitch`: the netdev is no bridge (exit status 1).
     #[error("tapswitch: {0} is not a bridge")]
     NotABridge(String),
+    /// `tapswitch`: the netdev has no cable (exit status 1).
+    #[error("tapswitch: {0} is no end of a cable")]
+    NoCable(String),
 }
 
 impl ShowError {
@@ -90,7 +95,8 @@ impl ShowError {
             | Self::NoNeighDevice(_)
             | Self::NoNetdev(_)
             | Self::NotAPort(_)
-            | Self::NotABridge(_) => 1,
+            | Self::NotABridge(_)
+            | Self::NoCable(_) => 1,
             Self::NoMaster(_) | Self::CannotFindDevice(_) | Self::CannotFindBridge(_) => 255,
         }
     }
