@@ -4,12 +4,14 @@
 //! A bridge of four ports; sources and destinations are random, so every frame refreshes one station
 //! and looks another up. Then the same with VLAN filtering off and on (`forward/vlan`): the same
 //! frames, tagged or not, to ports that take them as they are or the other way (a push, a pop). Then
-//! frames to groups, with multicast snooping off and on (`forward/groups`). Then
-//! the captures of `fixtures/`, each replayed into one port.
+//! frames to groups, with multicast snooping off and on (`forward/groups`). Then the same frames through
+//! a bridge and through macvlans, by number of stations or children (`forward/macvlan`), and through ipvlan
+//! devices (`forward/ipvlan`). Then the captures of `fixtures/`, each replayed into one port.
 //! Unit: frames. Sizes are without FCS: 60 here is 64 on a wire.
 
 #![allow(missing_docs)]
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -72,15 +74,20 @@ fn traffic(kind: &str, stations: u64, len: usize) -> Traffic {
 }
 
 fn run(plan: &Plan, frames: &[&[u8]], counters: &mut Counters, egress: &mut Egress) {
+    run_from(plan, AttachmentId(1), frames, counters, egress);
+}
+
+// Not inline, so that a profile shows what a benchmark costs without what prepares it.
+#[inline(never)]
+fn run_from(
+    plan: &Plan,
+    at: AttachmentId,
+    frames: &[&[u8]],
+    counters: &mut Counters,
+    egress: &mut Egress,
+) {
     for batch in frames.chunks(BATCH) {
-        forward(
-            plan,
-            Instant::from_secs(1),
-            AttachmentId(1),
-            batch,
-            counters,
-            egress,
-        );
+        forward(plan, Instant::from_secs(1), at, batch, counters, egress);
     }
 }
 
@@ -139,6 +146,160 @@ fn vlans(c: &mut Criterion) {
                 group.throughput(Throughput::Elements(frames.len() as u64));
                 group.bench_function(format!("{kind}/{name}/{stations}"), |b| {
                     b.iter(|| run(&plan, &frames, &mut counters, &mut egress));
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+/// Who is out on the wire.
+const OUTSIDE: MacAddr = MacAddr::from_u64(0x02ee_0000_0001);
+
+/// Which way frames go.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// From the wire to stations.
+    In,
+    /// From station 0 to the wire.
+    Out,
+    /// From station 0 to others.
+    Across,
+}
+
+impl Way {
+    const ALL: [(&str, Self); 3] = [
+        ("in", Self::In),
+        ("out", Self::Out),
+        ("across", Self::Across),
+    ];
+
+    /// Frame after frame, from whom to whom; `None` is outside.
+    fn pairs(self, stations: u32) -> impl FnMut() -> (Option<u32>, Option<u32>) {
+        let mut random = Random(3);
+        move || {
+            let below = |random: &mut Random, n: u32| {
+                u32::try_from(random.below(n.into())).expect("below a u32")
+            };
+            match self {
+                Self::In => (None, Some(below(&mut random, stations))),
+                Self::Out => (Some(0), None),
+                Self::Across => (Some(0), Some(1 + below(&mut random, stations - 1))),
+            }
+        }
+    }
+}
+
+/// A bridge whose port 1 is a wire, and that knows station 0 behind port 2 and the others behind those that
+/// are left, in turn.
+fn bridge_of(stations: u32, ports: u16) -> Plan {
+    let bridge = common::bridge(ports);
+    let view = bridge.bridges[0]
+        .fdb
+        .view(Instant::ZERO, bridge.bridges[0].hold);
+    let learn = |mac, port: u32| {
+        let port = u16::try_from(port).ok().and_then(PortNo::new);
+        view.learn(Key::new(mac, None), port.expect("1 to 1023"));
+    };
+    for n in 0..stations {
+        let others = u32::from(ports) - 2;
+        learn(
+            station(n.into()),
+            n.checked_sub(1).map_or(2, |n| 3 + n % others),
+        );
+    }
+    learn(OUTSIDE, 1);
+    bridge
+}
+
+/// The same frames through a bridge and through what does without one, by number of stations (or
+/// children): a bridge with a port for each station, one of four ports, macvlans in bridge mode.
+fn macvlans(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward/macvlan");
+    for stations in [64_u32, 1_000] {
+        let ports = u16::try_from(stations + 1).expect("at most 1,023");
+        let bridge = bridge_of(stations, ports);
+        let bridge_of_4 = bridge_of(stations, PORTS);
+        let macvlans = common::macvlans(stations);
+        for (name, way) in Way::ALL {
+            let mut pair = way.pairs(stations);
+            let mac = |n: Option<u32>| n.map_or(OUTSIDE, |n| station(n.into()));
+            let traffic = Traffic::between(16 * 1024, 60, 0x0800, |_| {
+                let (from, to) = pair();
+                (mac(to), mac(from))
+            });
+            let frames: Vec<&[u8]> = traffic.iter().collect();
+            group.throughput(Throughput::Elements(frames.len() as u64));
+            let from_outside = matches!(way, Way::In);
+            for (device, plan, at) in [
+                ("bridge", &bridge, if from_outside { 1 } else { 2 }),
+                (
+                    "bridge-of-4",
+                    &bridge_of_4,
+                    if from_outside { 1 } else { 2 },
+                ),
+                ("macvlan", &macvlans, if from_outside { 0 } else { 2 }),
+            ] {
+                let (mut counters, mut egress) = (Counters::default(), Egress::default());
+                group.bench_function(format!("{name}/{device}/{stations}"), |b| {
+                    b.iter(|| {
+                        run_from(plan, AttachmentId(at), &frames, &mut counters, &mut egress)
+                    });
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+/// The same datagrams through a bridge and through ipvlan devices in mode l2, which share one station: the
+/// frames differ in their addresses only.
+fn ipvlans(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward/ipvlan");
+    for stations in [64_u32, 1_000] {
+        let ports = u16::try_from(stations + 1).expect("at most 1,023");
+        let bridge = bridge_of(stations, ports);
+        let ipvlans = common::ipvlans(stations);
+        for (name, way) in Way::ALL {
+            let from_outside = matches!(way, Way::In);
+            let far = Ipv4Addr::new(10, 255, 0, 1);
+            let ip = |n: Option<u32>| n.map_or(far, common::address);
+            let frames_for = |mac: &dyn Fn(Option<u32>) -> MacAddr| {
+                let mut pair = way.pairs(stations);
+                let mut traffic = Traffic::between(16 * 1024, 60, 0x0800, |_| {
+                    let (from, to) = pair();
+                    (mac(to), mac(from))
+                });
+                let mut pair = way.pairs(stations);
+                traffic.datagrams(|_| {
+                    let (from, to) = pair();
+                    (ip(from), ip(to))
+                });
+                traffic
+            };
+            let by_station = frames_for(&|n| n.map_or(OUTSIDE, |n| station(n.into())));
+            let by_address = frames_for(&|n| n.map_or(OUTSIDE, |_| common::LOWER));
+            for (device, plan, traffic, at) in [
+                (
+                    "bridge",
+                    &bridge,
+                    &by_station,
+                    if from_outside { 1 } else { 2 },
+                ),
+                (
+                    "ipvlan",
+                    &ipvlans,
+                    &by_address,
+                    if from_outside { 0 } else { 2 },
+                ),
+            ] {
+                let frames: Vec<&[u8]> = traffic.iter().collect();
+                group.throughput(Throughput::Elements(frames.len() as u64));
+                let (mut counters, mut egress) = (Counters::default(), Egress::default());
+                group.bench_function(format!("{name}/{device}/{stations}"), |b| {
+                    b.iter(|| {
+                        run_from(plan, AttachmentId(at), &frames, &mut counters, &mut egress)
+                    });
                 });
             }
         }
@@ -221,5 +382,7 @@ fn capture(path: &Path) -> Vec<Vec<u8>> {
     frames
 }
 
-criterion_group!(benches, synthetic, vlans, groups, captures);
+criterion_group!(
+    benches, synthetic, vlans, macvlans, ipvlans, groups, captures
+);
 criterion_main!(benches);

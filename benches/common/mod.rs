@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etherparse::{IpNumber, Ipv4Header};
+use tapswitch::switch::ipvlan::{Hearers, IpvlanMode, Owners};
+use tapswitch::switch::macvlan::{self, Filter, Mode, PlanMacvlan, PlanMacvlanPort};
 use tapswitch::switch::mdb::{
     Context, Family, Group, GroupKey, Mdb, MemberCopy, Members, PlanMulticast,
 };
 use tapswitch::switch::plan::{FloodSets, PortState};
 use tapswitch::switch::{
-    AttachmentId, Fdb, NetdevId, Plan, PlanAlarm, PlanAttachment, PlanBridge, PlanNetdev, PlanPort,
-    PlanVlan, PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
+    AttachmentId, Fdb, NetdevId, Plan, PlanAlarm, PlanAttachment, PlanBridge, PlanIpvlan,
+    PlanIpvlanChild, PlanNetdev, PlanPort, PlanVlan, PlanVlans, PortNo, PortSet, Receive, Side,
+    Transmit,
 };
 use tapswitch::wire::{MacAddr, Tag, TagType, Vid};
 
@@ -74,6 +77,21 @@ impl Traffic {
             frame[12..14].copy_from_slice(&ether_type.to_be_bytes());
         }
         Self { octets, len }
+    }
+
+    /// Makes every frame an IPv4 datagram, whose (source, destination) a function chooses. The checksum is
+    /// right.
+    pub fn datagrams(&mut self, mut pair: impl FnMut(usize) -> (Ipv4Addr, Ipv4Addr)) {
+        let room = u16::try_from(self.len - 34).expect("a frame is that long");
+        for (n, frame) in self.octets.chunks_exact_mut(self.len).enumerate() {
+            let (source, destination) = pair(n);
+            let (source, destination) = (source.octets(), destination.octets());
+            let mut header = Ipv4Header::new(room, 64, IpNumber::UDP, source, destination)
+                .expect("a frame has room");
+            header.header_checksum = header.calc_header_checksum();
+            frame[12..14].copy_from_slice(&[8, 0]);
+            frame[14..34].copy_from_slice(&header.to_bytes());
+        }
     }
 
     /// Gives every frame a tag, in place of the first octets behind its addresses.
@@ -258,6 +276,99 @@ pub fn bridge(ports: u16) -> Plan {
         ports: slots,
         flood: sets,
         host_flood: sets,
+    });
+    plan
+}
+
+/// What stands on a wire: attachment 0 is the wire, 1 the stack of its netdev, 2 that of the first child,
+/// and so on. Station 0 is the first child where children have addresses of their own.
+fn stacked(
+    children: u32,
+    mac: impl Fn(u32) -> MacAddr,
+    receive: Receive,
+    transmit: impl Fn(u32) -> Transmit,
+) -> Plan {
+    let mut plan = Plan::default();
+    let mut add = |mac: MacAddr, side: Side, receive: Receive, transmit: Transmit| {
+        let id = NetdevId(u32::try_from(plan.netdevs.len()).expect("a bench has few netdevs"));
+        if side == Side::Wire {
+            plan.attachments.push(PlanAttachment { netdev: id, side });
+        }
+        plan.attachments.push(PlanAttachment {
+            netdev: id,
+            side: Side::Stack,
+        });
+        let stack = u32::try_from(plan.attachments.len() - 1).expect("a bench has few netdevs");
+        plan.netdevs.push(PlanNetdev {
+            up: true,
+            mac,
+            mtu: 1500,
+            receive,
+            transmit,
+            stack: AttachmentId(stack),
+            uppers: None,
+            underlay: None,
+        });
+    };
+    let wire = Transmit::Wire(AttachmentId(0));
+    add(LOWER, Side::Wire, receive, wire);
+    for n in 0..children {
+        add(mac(n), Side::Stack, Receive::Stack, transmit(n));
+    }
+    plan
+}
+
+/// The station of a wire with children.
+pub const LOWER: MacAddr = MacAddr::from_u64(0x02ff_0000_0000);
+
+/// A wire with macvlans in bridge mode on it, of which each has a station's address.
+pub fn macvlans(children: u32) -> Plan {
+    let mac = |n: u32| station(n.into());
+    let mut plan = stacked(children, mac, Receive::Macvlan(0), Transmit::Macvlan);
+    plan.macvlans = (1..=children)
+        .map(|netdev| PlanMacvlan {
+            netdev: NetdevId(netdev),
+            port: 0,
+            mode: Mode::Bridge,
+            nodst: false,
+            carrier: true,
+        })
+        .collect();
+    plan.macvlan_ports.push(PlanMacvlanPort {
+        lower: NetdevId(0),
+        stations: (0..children).map(|n| (mac(n), n)).collect(),
+        members: macvlan::Members {
+            broadcast: (0..children).collect(),
+            ..macvlan::Members::default()
+        },
+        queued: Filter::All,
+        queue_len: 1_000,
+        ..PlanMacvlanPort::default()
+    });
+    plan
+}
+
+/// The IPv4 address of the n-th ipvlan device.
+pub fn address(n: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0x0a00_0001 + n)
+}
+
+/// A wire with ipvlan devices in mode l2 on it, each with one [`address`].
+pub fn ipvlans(children: u32) -> Plan {
+    let mut plan = stacked(children, |_| LOWER, Receive::Ipvlan(0), Transmit::Ipvlan);
+    plan.ipvlan_children = (0..children)
+        .map(|_| PlanIpvlanChild {
+            port: 0,
+            lower: NetdevId(0),
+        })
+        .collect();
+    let child = |n: u32| NetdevId(n + 1);
+    let hears: Vec<_> = (0..children).map(|n| (child(n), Some(vec![]))).collect();
+    plan.ipvlans.push(PlanIpvlan {
+        mode: IpvlanMode::L2,
+        addresses: Owners::new((0..children).map(|n| (address(n).into(), child(n)))),
+        hearers: Hearers::new(&hears),
+        ..PlanIpvlan::default()
     });
     plan
 }

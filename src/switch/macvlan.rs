@@ -26,7 +26,7 @@
 
 use super::path::Walk;
 use super::transit::Transit;
-use super::{DropReason, NetdevId, PacketType};
+use super::{DropReason, NetdevId, PacketType, Receive, vlan};
 use crate::wire::MacAddr;
 
 /// The mode of a child.
@@ -341,6 +341,28 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, transit: &mut Transit) ->
     transit.kind = PacketType::Host;
     walk.count_rx(child.netdev, walk.len(transit));
     Handled::Another(child.netdev)
+}
+
+/// [`receive`] for a frame that no VLAN device asks for, as most are: it has no tag.
+#[inline(never)]
+pub(super) fn receive_untagged(
+    walk: &mut Walk<'_>,
+    id: NetdevId,
+    index: u32,
+    mut transit: Transit,
+) {
+    let plan = walk.plan;
+    match receive(walk, index, &mut transit) {
+        Handled::Consumed => {}
+        Handled::Pass => walk.go_up(id, &plan.netdevs[id.index()], &transit),
+        Handled::Another(child) => {
+            let netdev = &plan.netdevs[child.index()];
+            match netdev.receive {
+                Receive::Stack => walk.go_up(child, netdev, &transit),
+                _ => vlan::receive(walk, child, transit),
+            }
+        }
+    }
 }
 
 /// A copy for each child in source mode that asks for the frame's source; true if the stack of the port

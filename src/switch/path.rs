@@ -376,7 +376,8 @@ impl<'a> Walk<'a> {
         match netdev.receive {
             Receive::Bridge(bridge, port) => bridge::receive(self, bridge, port, transit),
             Receive::Stack => self.go_up(id, netdev, &transit),
-            Receive::Macvlan(_) | Receive::Device(_) => vlan::receive(self, id, transit),
+            Receive::Macvlan(port) => macvlan::receive_untagged(self, id, port, transit),
+            Receive::Device(_) => vlan::receive(self, id, transit),
             Receive::Ipvlan(port) => ipvlan::receive(self, id, port, transit, 0),
             Receive::Cable(other) => self.pass_on(other, transit),
         }
