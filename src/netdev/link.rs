@@ -293,6 +293,8 @@ impl Network {
         }
         self.unlist(id);
         self.due.stir(id);
+        self.vxlans.remove(&id);
+        self.snooping_by_vlan.remove(&id);
         let netdev = self.netdev_mut(id);
         netdev.alive = false;
         netdev.addresses.clear();

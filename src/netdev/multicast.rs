@@ -465,17 +465,13 @@ impl Network {
                 ports.insert((port, vid.get()), (state, untagged));
             }
         }
+        self.snooping_by_vlan.insert(id);
         self.with_snooping(id, |machine| machine.set_vlans(now, &vlans, &ports));
     }
 
     /// Tells every bridge with contexts per VLAN, in use or once set, which VLANs there are now.
     pub fn settle_multicast(&mut self, now: Instant) {
-        let by_vlan = |netdev: &&Netdev| {
-            let bridge = netdev.bridge().filter(|_| netdev.alive);
-            bridge.is_some_and(|it| it.multicast_vlans.is_some())
-        };
-        let bridges = self.netdevs.iter().filter(by_vlan);
-        for id in bridges.map(|netdev| netdev.id).collect::<Vec<_>>() {
+        for id in self.snooping_by_vlan.clone() {
             self.sync_multicast_vlans(now, id);
         }
     }

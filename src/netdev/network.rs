@@ -1,6 +1,6 @@
 //! Who is there: namespaces, netdevs and attachments, and how to find them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use super::due::{Changes, Due};
@@ -263,6 +263,10 @@ pub struct Network {
     pub(super) changes: Changes,
     /// When which bridge has something to do.
     pub(super) due: Due,
+    /// The VXLAN devices there are, so that they are found among however many netdevs.
+    pub(super) vxlans: BTreeSet<NetdevId>,
+    /// The bridges that snoop by VLAN, or once did.
+    pub(super) snooping_by_vlan: BTreeSet<NetdevId>,
     /// Some netdev has or had an IP address.
     pub(super) had_address: bool,
     /// What happened to ports' parts in spanning trees, and nobody was told yet.
@@ -305,6 +309,8 @@ impl Network {
             revision: 0,
             changes: Changes::All,
             due: Due::default(),
+            vxlans: BTreeSet::new(),
+            snooping_by_vlan: BTreeSet::new(),
             had_address: false,
             tree_news: VecDeque::new(),
             tree_changes: 0,
@@ -548,6 +554,9 @@ impl Network {
             Some(attach(Side::Stack, full))
         };
         let dummy = matches!(kind, Kind::Dummy);
+        if matches!(kind, Kind::Vxlan(_)) {
+            self.vxlans.insert(id);
+        }
         let netdev = Netdev {
             id,
             alive: true,
@@ -613,6 +622,9 @@ impl Network {
             namespace.by_name.remove(&netdev.name);
             namespace.by_ifindex.remove(&netdev.ifindex);
         }
+        let first = NetdevId(index(mark.netdevs));
+        self.vxlans.split_off(&first);
+        self.snooping_by_vlan.split_off(&first);
         self.attachments.truncate(mark.attachments);
         self.addresses_given = mark.addresses_given;
     }

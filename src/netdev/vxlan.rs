@@ -418,8 +418,8 @@ impl Network {
 
     /// Returns the VXLAN devices there are.
     pub fn vxlan_devices(&self) -> impl Iterator<Item = (NetdevId, &VxlanDevice)> {
-        let alive = self.netdevs.iter().filter(|netdev| netdev.alive);
-        alive.filter_map(|netdev| Some((netdev.id, self.vxlan_device(netdev.id)?)))
+        let devices = self.vxlans.iter();
+        devices.filter_map(|id| Some((*id, self.vxlan_device(*id)?)))
     }
 
     /// Makes a VXLAN device that sends and receives in `underlay` (`vxlan_newlink`). The change has passed
