@@ -103,8 +103,11 @@
 //!   use stamps and a count of keys that went past it: still one cache line, no sequence number (key,
 //!   value and a count of removals are enough), no `unsafe`, and twice the memory of five keys a line.
 //! - *A plan is compiled whole.* With a thousand bridges that made every change of a port's state cost what the
-//!   whole network costs. A plan that differs in some bridges only is a copy of the last one with those
-//!   compiled anew; and due times are kept by bridge, so that an event costs what its bridge costs.
+//!   whole network costs, and so did copying the last plan. A plan that differs in some bridges only is the one
+//!   before the last, which nobody has any more, with those compiled anew; and due times are kept by bridge, so that
+//!   an event costs what its bridge costs.
+//! - *One queue of outputs with plans in it.* A thousand bridges set up in a row left a thousand plans waiting. A plan
+//!   is a state, not an event: the newest comes first, then what was to be sent and told, in order.
 //! - *Expiry is the sweep's business.* Sweeping a million entries whenever the next one is due costs
 //!   more than the frames in between. Lookups compare ages themselves, so that expiry is exact; sweeps
 //!   only reclaim memory.

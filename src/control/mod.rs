@@ -19,6 +19,7 @@
 //! not depend on it.
 
 mod apply;
+mod plans;
 mod show;
 mod show_multicast;
 #[cfg(test)]
@@ -26,16 +27,16 @@ mod show_tests;
 pub mod summary;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::iproute::command::NetCommand;
-use crate::netdev::due::Changes;
 use crate::netdev::loops::LoopNews;
 use crate::netdev::tree::TreeNews;
 use crate::netdev::{Kind, Network};
 use crate::switch::fdb::Entry;
 use crate::switch::{AttachmentId, Counters, Key, NetdevId, Plan, Side, Trap, TrapKind};
 use crate::time::{Duration, Instant};
+use plans::Plans;
 
 /// How often expired FDB entries are reclaimed. Each walks all tables whole.
 pub const SWEEP: Duration = Duration::from_secs(10);
@@ -87,15 +88,12 @@ pub struct FdbRow {
 #[derive(Debug, Default)]
 pub struct Control {
     network: Network,
-    /// The plan for the network as it is, once somebody asked.
-    plan: OnceLock<Arc<Plan>>,
-    /// The plan before it, and what has changed since: most changes are of one bridge.
-    last: Option<Arc<Plan>>,
-    changes: Changes,
-    /// The revision of the network that [`Self::plan`] was compiled from.
+    plans: Plans,
+    /// The revision of the network that the current plan is compiled from.
     compiled: u64,
     /// The revision of the last plan that went out.
     published: Option<u64>,
+    /// What is to be done besides.
     outputs: VecDeque<Output>,
     next_sweep: Option<Instant>,
 }
@@ -127,16 +125,17 @@ impl Control {
     /// Returns the plan in force. May change after every other call.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {
-        let compile = || match (&self.last, &self.changes) {
-            (Some(last), Changes::Bridges(bridges)) => self.network.plan_after(last, bridges),
-            _ => self.network.plan(),
-        };
-        Arc::clone(self.plan.get_or_init(|| Arc::new(compile())))
+        Arc::clone(self.plans.get(&self.network))
     }
 
-    /// Returns the next thing to do, in order.
+    /// Returns the next thing to do, in order. A plan comes first, and always the newest: what a BPDU or news speak
+    /// of is in force before they are done, and however many commands are executed in a row, there is one plan.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.publish();
+        if self.published != Some(self.compiled) {
+            self.published = Some(self.compiled);
+            let plan = self.plans.renew(&self.network);
+            return Some(Output::Plan(Arc::clone(plan)));
+        }
         self.outputs.pop_front()
     }
 
@@ -244,38 +243,20 @@ impl Control {
         self.network.guards_look_again();
         if self.compiled != self.network.revision() {
             self.compiled = self.network.revision();
-            if let Some(plan) = self.plan.take() {
-                (self.last, self.changes) = (Some(plan), Changes::default());
-            }
-            self.changes.add(self.network.take_changes());
+            self.plans.outdate(self.network.take_changes());
         }
         self.next_sweep.get_or_insert(now + SWEEP);
         while let Some((netdev, side, octets)) = self.network.poll_transmit() {
-            // The state a BPDU speaks of is in force before it leaves.
-            self.publish();
             self.outputs.push_back(match side {
                 Side::Wire | Side::Device => Output::Transmit(netdev, octets),
                 Side::Stack | Side::Underlay(_) => Output::Receive(netdev, octets),
             });
         }
         while let Some(news) = self.network.poll_loop_news() {
-            // As with a BPDU: what is told holds.
-            self.publish();
             self.outputs.push_back(Output::Loop(news));
         }
         while let Some(news) = self.network.poll_tree_news() {
-            // As with a BPDU: what is told holds.
-            self.publish();
             self.outputs.push_back(Output::Tree(news));
-        }
-    }
-
-    /// Puts the plan into the queue if it is another one than the driver has.
-    fn publish(&mut self) {
-        if self.published != Some(self.compiled) {
-            self.published = Some(self.compiled);
-            let plan = self.plan();
-            self.outputs.push_back(Output::Plan(plan));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From the network to the plan.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ipvlan::CompiledIpvlans;
@@ -102,14 +102,16 @@ impl Network {
         }
     }
 
-    /// Compiles what the fast path reads, of which only these bridges are not as they were in `last`. Costs a
-    /// copy of that.
-    #[must_use]
-    pub fn plan_after(&self, last: &Plan, changed: &BTreeSet<NetdevId>) -> Plan {
-        let mut plan = last.clone();
+    /// Compiles those bridges anew of which alone a plan of this network knows an earlier state. Costs what they
+    /// cost.
+    pub fn update_plan<'a>(
+        &self,
+        plan: &mut Plan,
+        changed: impl IntoIterator<Item = &'a NetdevId>,
+    ) {
         for id in changed {
             let netdev = self.netdev(*id);
-            let at = match last.netdevs.get(id.index()).map(|netdev| netdev.transmit) {
+            let at = match plan.netdevs.get(id.index()).map(|netdev| netdev.transmit) {
                 Some(Transmit::Bridge(at)) => plan.bridges.get_mut(at as usize),
                 _ => None,
             };
@@ -118,7 +120,6 @@ impl Network {
             }
         }
         plan.vlan_counters = self.vlan_counters;
-        plan
     }
 
     fn compile_netdev(
