@@ -88,6 +88,21 @@ fn what_cannot_be_is_refused() {
     assert_eq!(script(old), Err(SpecError::MaxAge(Duration::from_secs(41))));
 }
 
+/// A tenth of what [`a_thousand_bridges`] measures, so that it is noticed when an event costs what the whole network
+/// costs.
+#[test]
+fn a_hundred_bridges() {
+    for topology in [Topology::Ring, Topology::Grid, Topology::Random] {
+        let spec = Spec {
+            links: Some(400),
+            ..spec(topology, 100, Mode::Rstp)
+        };
+        for phase in phases(&spec) {
+            assert!(phase.converged && phase.spanning_tree, "{phase:?}");
+        }
+    }
+}
+
 /// Prints what it takes: `cargo test --release --test stp simulate -- --include-ignored --nocapture`.
 #[test]
 #[ignore = "takes a minute without optimisation"]
