@@ -28,6 +28,7 @@ mod refusals;
 mod rows;
 mod rtnetlink;
 mod scenario;
+mod spanning_tree;
 mod sys;
 mod topologies;
 mod vlan_devices;
