@@ -239,6 +239,7 @@ impl Control {
 
     /// Ends every call that may have changed something.
     fn settle(&mut self, now: Instant) {
+        self.network.settle_stacks(now);
         self.network.settle_timers();
         self.network.guards_look_again();
         if self.compiled != self.network.revision() {
@@ -263,6 +264,8 @@ impl Control {
 
 #[cfg(test)]
 mod invariants;
+#[cfg(test)]
+mod own_group_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::netdev::ipvlan::IpvlanChange;
 use crate::netdev::macvlan::MacvlanChange;
+use crate::switch::mdb::Family;
 use crate::wire::MacAddr;
 
 pub use fdb::{FdbFilter, FdbFlush, FdbGet, FdbHow, FdbShowState, FdbSpec, FdbState};
@@ -119,6 +120,9 @@ pub enum Verb {
     AddrFlush(AddrFlush),
     /// `ip addr show …`.
     AddrShow(LinkFilter),
+    /// `sysctl -w net.ipv4.igmp_link_local_mcast_reports=0|1`, and `net.ipv6.conf.all.disable_ipv6=1|0`: whether
+    /// the stacks of a namespace's bridges report that they are snoopers.
+    StackReports(Vec<(Family, bool)>),
     /// `bridge link set dev DEV …`.
     BridgeLinkSet(String, PortOptions),
     /// `bridge link [show] …`.

@@ -19,6 +19,7 @@
 //! | `vlans` | one context per VLAN (`mcast_vlan_snooping`) | `br_multicast_toggle_vlan` |
 //! | `config` | groups by command (`bridge mdb`) | `br_mdb.c` |
 //! | `show` | what show commands print | `br_mdb_fill_info` |
+//! | `stack` | what the bridge's own stack reports of itself | `br_multicast_join_snoopers`, `igmp.c`, `mcast.c` |
 //! | `timers` | the queue of all of the above | `timer_list` |
 //!
 //! Bounds: `mcast_hash_max` groups (4,096 by default; one more switches snooping off, as in the kernel);
@@ -30,8 +31,7 @@
 //! - Timers are exact. The kernel's are late by up to an eighth of their length.
 //! - The kernel takes any number of hosts behind a port with `mcast_to_unicast`.
 //! - Where the kernel orders ports by their addresses in memory, this orders them by number.
-//! - The bridge's own stack is a host like any other and not part of this: it does not join the group
-//!   of all snoopers (224.0.0.106) by itself.
+//! - The moments at which the bridge's own stack reports its group are drawn by its MAC address (`stack`).
 
 /// [`Snooping::context_mut`] where other parts of the machine are borrowed as well.
 macro_rules! context_mut {
@@ -63,6 +63,7 @@ mod hosts;
 mod queries;
 mod reports;
 mod show;
+mod stack;
 mod timers;
 mod vlans;
 
@@ -85,6 +86,7 @@ pub use config::{GroupSpec, MdbRefused, SpecFault};
 pub use context::{PortRouter, Settings};
 pub use groups::{FilterMode, MAX_HOSTS, MAX_SOURCES, PROTOCOL_KERNEL, PROTOCOL_STATIC};
 pub use show::{GroupInfo, QuerierInfo, RouterInfo};
+pub use stack::{StackAddresses, StackMember};
 
 use context::{Context, PortContext, PortVlan, VlanContext};
 use groups::{Groups, PgId};

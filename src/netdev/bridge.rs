@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::guard::Guard;
 use super::loops::{Blocked, Loops};
+use super::own_group::OwnStack;
 use super::vlan::Vlans;
 use crate::guard::Snooping;
 use crate::mcast;
@@ -38,6 +39,8 @@ pub struct Bridge {
     pub no_linklocal_learn: bool,
     /// Who wants which groups, and the options about that.
     pub multicast: mcast::Snooping,
+    /// What its own stack has to say of itself.
+    pub(super) stack: OwnStack,
     /// What it does about loops.
     pub loops: Loops,
     /// Which state of the VLANs snooping was told of last; `None` before it was asked about any.
@@ -74,6 +77,7 @@ impl Bridge {
             group_address_set: false,
             no_linklocal_learn: false,
             multicast: mcast::Snooping::new(),
+            stack: OwnStack::default(),
             loops: Loops::default(),
             multicast_vlans: None,
             multicast_counter: 0,

@@ -19,6 +19,11 @@ pub(super) struct Due {
 }
 
 impl Due {
+    /// Returns the bridges that something may have changed about since timers were last settled.
+    pub(super) fn stirred(&self) -> Vec<NetdevId> {
+        self.stirred.iter().copied().collect()
+    }
+
     /// Something about a bridge may change.
     pub(super) fn stir(&mut self, id: NetdevId) {
         self.stirred.insert(id);
@@ -57,6 +62,7 @@ fn bridge_due(bridge: &Bridge) -> Option<Instant> {
     let due = [
         bridge.tree.poll_timeout(),
         bridge.multicast.poll_timeout(),
+        bridge.stack.member.poll_timeout(),
         opens.min(),
         tried.min(),
     ];
@@ -112,6 +118,7 @@ impl Network {
         }
         for id in &due {
             self.snooping_timeout(now, *id);
+            self.stack_timeout(now, *id);
         }
     }
 

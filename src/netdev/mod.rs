@@ -16,9 +16,9 @@
 //! Deviations from Linux, all deliberate:
 //! - Carrier changes act at once; the kernel's link watch takes up to a second.
 //! - Namespaces behave as with `disable_ipv6 = 1`: no link-local address appears and nothing is sent
-//!   unasked. IPv6 addresses that a command adds are taken nevertheless. That holds for a bridge that
-//!   snoops, too: it does not report that it is a member of all snoopers (224.0.0.106), as Linux does
-//!   some time in the first seconds.
+//!   unasked. IPv6 addresses that a command adds are taken nevertheless. With
+//!   `sysctl -w net.ipv6.conf.all.disable_ipv6=0` bridges that snoop report their group in MLD, too,
+//!   and nothing else is different.
 //! - An outside wire is up and has carrier when the script starts, as an existing NIC usually does.
 //! - A TAP has carrier as long as its wire is there: in the emulation somebody is plugged in.
 //! - A VLAN device that is a bridge's only learning or flooding port stays promiscuous when the bridge
@@ -41,6 +41,7 @@ pub mod multicast;
 pub mod neigh;
 pub mod nesting;
 pub mod network;
+mod own_group;
 pub mod ports;
 pub mod refusal;
 pub mod stacked;

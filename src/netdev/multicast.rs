@@ -286,6 +286,7 @@ impl Network {
             return;
         };
         let ether_type = u16::from_be_bytes(*ether_type);
+        self.stack_hears(bridge, port, vid, ether_type, datagram);
         let vid = vid.map_or(0, Vid::get);
         let was_on = self.snoops(bridge);
         self.with_snooping(bridge, |machine| {
@@ -319,7 +320,15 @@ impl Network {
                 Output::Transmit { port, tag, octets } => {
                     self.send_query(id, Some(port), tag, octets);
                 }
-                Output::Receive { tag, octets } => self.send_query(id, None, tag, octets),
+                Output::Receive { tag, octets } => {
+                    if let (None, Some((header, datagram))) =
+                        (tag, octets.split_at_checked(ETHERNET_HEADER))
+                    {
+                        let ether_type = u16::from_be_bytes([header[12], header[13]]);
+                        self.stack_hears(id, None, None, ether_type, datagram);
+                    }
+                    self.send_query(id, None, tag, octets);
+                }
             }
         }
         Some(result)
@@ -413,7 +422,7 @@ impl Network {
     }
 
     /// The addresses that a bridge queries with: `inet_select_addr`, and `ipv6_dev_get_saddr` for all nodes.
-    fn query_addresses(&self, id: NetdevId) -> Addresses {
+    pub(super) fn query_addresses(&self, id: NetdevId) -> Addresses {
         let netdev = self.netdev(id);
         let v4 = |netdev: &Netdev, wanted: fn(u8) -> bool| {
             let mut primary = netdev.addresses.iter().filter(|it| !it.secondary);

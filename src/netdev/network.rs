@@ -10,6 +10,7 @@ use super::macvlan::MacvlanPort;
 use super::neigh::Neighbour;
 use super::underlay::Underlay;
 use super::{Address, Bridge, Ipvlan, Macvlan, VlanDevice, VxlanDevice};
+use crate::switch::mdb::Family;
 use crate::switch::{AttachmentId, NetdevId, PortNo, Side};
 use crate::wire::MacAddr;
 
@@ -273,6 +274,8 @@ pub struct Network {
     pub(super) tree_news: VecDeque<super::tree::TreeNews>,
     /// Counts changes of ports' states.
     pub(super) tree_changes: u64,
+    /// Whether stacks report that they are snoopers, where somebody said so.
+    pub(super) reports: BTreeMap<(NamespaceId, Family), bool>,
     /// FDB entries that were flushed together with a change of the plan.
     pub(super) flushes: VecDeque<super::ports::Flush>,
     /// Counters of VLANs that were given out, which is the first free one. None is used twice, so a VLAN
@@ -314,6 +317,7 @@ impl Network {
             had_address: false,
             tree_news: VecDeque::new(),
             tree_changes: 0,
+            reports: BTreeMap::new(),
             flushes: VecDeque::new(),
             to_watch: None,
             vlan_counters: 0,

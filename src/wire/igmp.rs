@@ -11,7 +11,8 @@ use etherparse::Ipv4HeaderSlice;
 use etherparse::checksum::Sum16BitWords;
 
 use super::membership::{
-    Content, Inspected, MAX_QUERY_FRAME, MAX_QUERY_SOURCES, Message, Query, Records, Width, field16,
+    Claim, Content, Inspected, MAX_CLAIM_FRAME, MAX_QUERY_FRAME, MAX_QUERY_SOURCES, Message, Query,
+    Records, Width, field16,
 };
 use super::{ETHERNET_HEADER, MacAddr};
 
@@ -21,7 +22,10 @@ pub const ETHER_TYPE_IPV4: u16 = 0x0800;
 pub const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
 const ALL_PIM_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 13);
-const ALL_SNOOPERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 106);
+/// 224.0.0.106: every switch that snoops (RFC 4286).
+pub const ALL_SNOOPERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 106);
+const ALL_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 2);
+const ALL_V3_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
 const PROTOCOL_IGMP: u8 = 2;
 const PROTOCOL_PIM: u8 = 103;
 const PIM_V2_HELLO: u8 = 0x20;
@@ -172,6 +176,11 @@ fn query(
         with_sources,
         suppress: with_sources && igmp[8] & 0x08 != 0,
         sources: if with_sources { field16(igmp, 10) } else { 0 },
+        robustness: if with_sources { igmp[8] & 0x07 } else { 0 },
+        interval: match with_sources {
+            true => Duration::from_secs(exponential(igmp[9]).into()),
+            false => Duration::ZERO,
+        },
     })
 }
 
@@ -217,11 +226,6 @@ impl IgmpQuery<'_> {
         destination: Ipv4Addr,
         buffer: &'b mut [u8; MAX_QUERY_FRAME],
     ) -> &'b [u8] {
-        const IP: usize = ETHERNET_HEADER;
-        const IGMP: usize = IP + 24;
-        buffer[..6].copy_from_slice(&MacAddr::of_ipv4_group(destination).octets());
-        buffer[6..12].copy_from_slice(&source_mac.octets());
-        buffer[12..14].copy_from_slice(&ETHER_TYPE_IPV4.to_be_bytes());
         let mut end = IGMP + SHORT;
         buffer[IGMP..end].fill(0);
         buffer[IGMP] = TYPE_QUERY;
@@ -238,31 +242,81 @@ impl IgmpQuery<'_> {
                 end += 4;
             }
         }
-        let checksum = sum(&buffer[IGMP..end]).to_ne_bytes();
-        buffer[IGMP + 2..IGMP + 4].copy_from_slice(&checksum);
-        let total = (end - IP) as u16;
-        let [high, low] = total.to_be_bytes();
-        buffer[IP..IP + 12].copy_from_slice(&[
-            0x46,
-            0xc0,
-            high,
-            low,
-            0,
-            0,
-            0x40,
-            0,
-            1,
-            PROTOCOL_IGMP,
-            0,
-            0,
-        ]);
-        buffer[IP + 12..IP + 16].copy_from_slice(&source.octets());
-        buffer[IP + 16..IP + 20].copy_from_slice(&destination.octets());
-        buffer[IP + 20..IGMP].copy_from_slice(&[0x94, 4, 0, 0]);
-        let checksum = sum(&buffer[IP..IGMP]).to_ne_bytes();
-        buffer[IP + 10..IP + 12].copy_from_slice(&checksum);
+        finish(buffer, end, source_mac, source, destination);
         &buffer[..end]
     }
+}
+
+impl Claim {
+    /// Writes the whole frame of a claim to a group, as the kernel's hosts send it (`igmp_send_report`,
+    /// `igmpv3_newpack`).
+    pub fn encode_igmp(
+        self,
+        source_mac: MacAddr,
+        source: Ipv4Addr,
+        group: Ipv4Addr,
+        buffer: &mut [u8; MAX_CLAIM_FRAME],
+    ) -> &[u8] {
+        let mut end = IGMP + SHORT;
+        buffer[IGMP..].fill(0);
+        buffer[IGMP + 4..end].copy_from_slice(&group.octets());
+        let (kind, destination) = match self {
+            Self::ReportV1 => (TYPE_REPORT_V1, group),
+            Self::Report => (TYPE_REPORT_V2, group),
+            Self::Leave => (TYPE_LEAVE, ALL_ROUTERS),
+            Self::Record(record) => {
+                buffer[IGMP + 4..end].copy_from_slice(&[0, 0, 0, 1]);
+                buffer[end] = record as u8;
+                buffer[end + 4..end + 8].copy_from_slice(&group.octets());
+                end += 8;
+                (TYPE_REPORT_V3, ALL_V3_ROUTERS)
+            }
+        };
+        buffer[IGMP] = kind;
+        finish(buffer, end, source_mac, source, destination);
+        &buffer[..end]
+    }
+}
+
+/// Where the IP header begins in frames of ours, and the IGMP message behind its one option.
+const IP: usize = ETHERNET_HEADER;
+const IGMP: usize = IP + 24;
+
+/// Writes all that is before a message of IGMP, and its checksum.
+#[allow(clippy::cast_possible_truncation)] // far below 65,536
+fn finish(
+    buffer: &mut [u8],
+    end: usize,
+    source_mac: MacAddr,
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+) {
+    buffer[..6].copy_from_slice(&MacAddr::of_ipv4_group(destination).octets());
+    buffer[6..12].copy_from_slice(&source_mac.octets());
+    buffer[12..14].copy_from_slice(&ETHER_TYPE_IPV4.to_be_bytes());
+    let checksum = sum(&buffer[IGMP..end]).to_ne_bytes();
+    buffer[IGMP + 2..IGMP + 4].copy_from_slice(&checksum);
+    let total = (end - IP) as u16;
+    let [high, low] = total.to_be_bytes();
+    buffer[IP..IP + 12].copy_from_slice(&[
+        0x46,
+        0xc0,
+        high,
+        low,
+        0,
+        0,
+        0x40,
+        0,
+        1,
+        PROTOCOL_IGMP,
+        0,
+        0,
+    ]);
+    buffer[IP + 12..IP + 16].copy_from_slice(&source.octets());
+    buffer[IP + 16..IP + 20].copy_from_slice(&destination.octets());
+    buffer[IP + 20..IGMP].copy_from_slice(&[0x94, 4, 0, 0]);
+    let checksum = sum(&buffer[IP..IGMP]).to_ne_bytes();
+    buffer[IP + 10..IP + 12].copy_from_slice(&checksum);
 }
 
 /// The querier's robustness variable, which the kernel does not let anybody choose.

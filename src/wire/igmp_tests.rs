@@ -229,8 +229,45 @@ fn queries_as_the_kernel_sends_them() {
             with_sources: true,
             suppress: true,
             sources: 32,
+            robustness: 2,
+            interval: Duration::from_secs(125),
         }
     );
+}
+
+/// As a packet socket saw the kernel's bridge say them.
+#[test]
+fn claims_as_the_kernel_sends_them() {
+    let mut buffer = [0xaa; MAX_CLAIM_FRAME];
+    let mac = MacAddr::new([2, 0, 0, 0, 0, 0xb0]);
+    let none = Ipv4Addr::UNSPECIFIED;
+    let octets =
+        Claim::Record(RecordKind::ToExclude).encode_igmp(mac, none, ALL_SNOOPERS, &mut buffer);
+    let expected = [
+        &[
+            0x01, 0x00, 0x5e, 0, 0, 0x16, 2, 0, 0, 0, 0, 0xb0, 0x08, 0x00,
+        ][..],
+        &[0x46, 0xc0, 0, 40, 0, 0, 0x40, 0, 1, 2, 0x03, 0xfa],
+        &[0, 0, 0, 0, 224, 0, 0, 0x16, 0x94, 4, 0, 0],
+        &[0x22, 0, 0xf9, 0x93, 0, 0, 0, 1, 4, 0, 0, 0, 224, 0, 0, 106],
+    ]
+    .concat();
+    assert_eq!(octets, expected);
+    let octets = Claim::Report.encode_igmp(mac, none, ALL_SNOOPERS, &mut buffer);
+    let expected = [
+        &[
+            0x01, 0x00, 0x5e, 0, 0, 0x6a, 2, 0, 0, 0, 0, 0xb0, 0x08, 0x00,
+        ][..],
+        &[0x46, 0xc0, 0, 32, 0, 0, 0x40, 0, 1, 2, 0x03, 0xae],
+        &[0, 0, 0, 0, 224, 0, 0, 106, 0x94, 4, 0, 0],
+        &[0x16, 0, 0x09, 0x95, 224, 0, 0, 106],
+    ]
+    .concat();
+    assert_eq!(octets, expected);
+    let octets = Claim::ReportV1.encode_igmp(mac, none, ALL_SNOOPERS, &mut buffer);
+    assert_eq!(octets[38..42], [0x12, 0, 0x0d, 0x95]);
+    let octets = Claim::Leave.encode_igmp(mac, none, ALL_SNOOPERS, &mut buffer);
+    assert_eq!((octets[38], &octets[30..34]), (0x17, &[224, 0, 0, 2][..]));
 }
 
 fn read_everything(octets: &[u8]) {

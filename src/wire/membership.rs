@@ -14,6 +14,9 @@ pub const MAX_QUERY_FRAME: usize = 14 + 40 + 8 + 28 + 16 * MAX_QUERY_SOURCES;
 /// (`PG_SRC_ENT_LIMIT`).
 pub const MAX_QUERY_SOURCES: usize = 32;
 
+/// Octets of the longest claim of a host: MLDv2 with one record.
+pub const MAX_CLAIM_FRAME: usize = 14 + 40 + 8 + 8 + 20;
+
 /// What an IP frame to a group address means to a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inspected<'a> {
@@ -68,6 +71,23 @@ pub struct Query {
     pub suppress: bool,
     /// How many sources it asks for.
     pub sources: u16,
+    /// The querier's robustness variable; 0 if it does not say.
+    pub robustness: u8,
+    /// The querier's query interval; zero if it does not say.
+    pub interval: Duration,
+}
+
+/// What a host can say of one group, all of whose sources it wants or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It wants the group (IGMPv1).
+    ReportV1,
+    /// It wants the group (IGMPv2, MLDv1).
+    Report,
+    /// It no longer wants the group (IGMPv2, MLDv1).
+    Leave,
+    /// Either, as a record without sources (IGMPv3, MLDv2).
+    Record(RecordKind),
 }
 
 /// The kinds of record in a report (RFC 3376 4.2.12, RFC 3810 5.2.12), by number.

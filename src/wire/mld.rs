@@ -12,7 +12,8 @@ use etherparse::checksum::Sum16BitWords;
 
 use super::igmp::{QueryDetails, ROBUSTNESS};
 use super::membership::{
-    Content, Inspected, MAX_QUERY_FRAME, MAX_QUERY_SOURCES, Message, Query, Records, Width, field16,
+    Claim, Content, Inspected, MAX_CLAIM_FRAME, MAX_QUERY_FRAME, MAX_QUERY_SOURCES, Message, Query,
+    Records, Width, field16,
 };
 use super::{ETHERNET_HEADER, MacAddr};
 
@@ -21,7 +22,10 @@ pub const ETHER_TYPE_IPV6: u16 = 0x86dd;
 /// ff02::1: every node on the link.
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-const ALL_SNOOPERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6a);
+/// ff02::6a: every switch that snoops (RFC 4286).
+pub const ALL_SNOOPERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6a);
+const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+const ALL_V2_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16);
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -179,6 +183,27 @@ fn message(icmp: &[u8], source: Ipv6Addr, destination: Ipv6Addr) -> Result<Conte
     Ok(Content::Membership(message))
 }
 
+/// Whether an MLD message can only come from this link: hop limit 1, and a router alert for MLD. A host
+/// ignores other queries (RFC 3810 6.2).
+#[must_use]
+pub fn is_from_the_link(datagram: &[u8]) -> bool {
+    let Some((header, [_, units, options @ ..])) = datagram.split_at_checked(HEADER) else {
+        return false;
+    };
+    let mut options = options
+        .get(..6 + 8 * usize::from(*units))
+        .unwrap_or_default();
+    let alert = loop {
+        options = match options {
+            [5, 2, 0, 0, ..] => break true,
+            [0, rest @ ..] => rest,
+            [_, length, rest @ ..] => rest.get(usize::from(*length)..).unwrap_or_default(),
+            _ => break false,
+        };
+    };
+    alert && header[6] == HOP_BY_HOP && header[7] == 1
+}
+
 fn router_or_data(kind: u8, destination: Ipv6Addr) -> Content<'static> {
     if kind == TYPE_ROUTER_ADVERTISEMENT && destination == ALL_SNOOPERS {
         Content::Router
@@ -216,6 +241,11 @@ fn query(
         with_sources,
         suppress: with_sources && icmp[24] & 0x08 != 0,
         sources: if with_sources { field16(icmp, 26) } else { 0 },
+        robustness: if with_sources { icmp[24] & 0x07 } else { 0 },
+        interval: match with_sources {
+            true => Duration::from_secs(seconds(icmp[25]).into()),
+            false => Duration::ZERO,
+        },
     })
 }
 
@@ -231,6 +261,15 @@ fn exponential(code: u16) -> u32 {
         u32::from(code)
     } else {
         u32::from(code & 0x0fff | 0x1000) << (u32::from(code >> 12 & 0x07) + 3)
+    }
+}
+
+/// Decodes a version 2 query interval: 1 eee mmmm from 128 on (RFC 3810 5.1.9).
+fn seconds(code: u8) -> u32 {
+    if code < 0x80 {
+        u32::from(code)
+    } else {
+        u32::from(code & 0x0f | 0x10) << (u32::from(code >> 4 & 0x07) + 3)
     }
 }
 
@@ -256,11 +295,6 @@ impl MldQuery<'_> {
         destination: Ipv6Addr,
         buffer: &'b mut [u8; MAX_QUERY_FRAME],
     ) -> &'b [u8] {
-        const IP: usize = ETHERNET_HEADER;
-        const ICMP: usize = IP + HEADER + 8;
-        buffer[..6].copy_from_slice(&MacAddr::of_ipv6_group(destination).octets());
-        buffer[6..12].copy_from_slice(&source_mac.octets());
-        buffer[12..14].copy_from_slice(&ETHER_TYPE_IPV6.to_be_bytes());
         let mut end = ICMP + SHORT;
         buffer[ICMP..end].fill(0);
         buffer[ICMP] = TYPE_QUERY;
@@ -278,15 +312,67 @@ impl MldQuery<'_> {
                 end += 16;
             }
         }
-        let checksum = sum(&buffer[ICMP..end], source, destination).to_ne_bytes();
-        buffer[ICMP + 2..ICMP + 4].copy_from_slice(&checksum);
-        let [high, low] = ((end - IP - HEADER) as u16).to_be_bytes();
-        buffer[IP..IP + 8].copy_from_slice(&[0x60, 0, 0, 0, high, low, HOP_BY_HOP, 1]);
-        buffer[IP + 8..IP + 24].copy_from_slice(&source.octets());
-        buffer[IP + 24..IP + 40].copy_from_slice(&destination.octets());
-        buffer[IP + 40..ICMP].copy_from_slice(&[ICMPV6, 0, 5, 2, 0, 0, 0, 0]);
+        // In front of queries of bridges there are two Pad1, of hosts' reports one PadN.
+        let ends = (source, destination);
+        finish(buffer, end, source_mac, ends, [0, 0]);
         &buffer[..end]
     }
+}
+
+impl Claim {
+    /// Writes the whole frame of a claim to a group, as the kernel's hosts send it (`igmp6_send`,
+    /// `mld_newpack`). There is no MLD of IGMPv1's age: that is MLDv1, too.
+    pub fn encode_mld(
+        self,
+        source_mac: MacAddr,
+        source: Ipv6Addr,
+        group: Ipv6Addr,
+        buffer: &mut [u8; MAX_CLAIM_FRAME],
+    ) -> &[u8] {
+        let mut end = ICMP + ICMP_HEADER;
+        buffer[ICMP..].fill(0);
+        let (kind, destination) = match self {
+            Self::ReportV1 | Self::Report => (TYPE_REPORT_V1, group),
+            Self::Leave => (TYPE_DONE, ALL_ROUTERS),
+            Self::Record(record) => {
+                buffer[ICMP + 7] = 1;
+                buffer[end] = record as u8;
+                end += 4;
+                (TYPE_REPORT_V2, ALL_V2_ROUTERS)
+            }
+        };
+        buffer[end..end + 16].copy_from_slice(&group.octets());
+        end += 16;
+        buffer[ICMP] = kind;
+        let ends = (source, destination);
+        finish(buffer, end, source_mac, ends, [1, 0]);
+        &buffer[..end]
+    }
+}
+
+/// Where the IPv6 header begins in frames of ours, and the ICMPv6 message behind its one extension.
+const IP: usize = ETHERNET_HEADER;
+const ICMP: usize = IP + HEADER + 8;
+
+/// Writes all that is before a message of MLD, and its checksum.
+#[allow(clippy::cast_possible_truncation)] // far below 65,536
+fn finish(
+    buffer: &mut [u8],
+    end: usize,
+    source_mac: MacAddr,
+    (source, destination): (Ipv6Addr, Ipv6Addr),
+    padding: [u8; 2],
+) {
+    buffer[..6].copy_from_slice(&MacAddr::of_ipv6_group(destination).octets());
+    buffer[6..12].copy_from_slice(&source_mac.octets());
+    buffer[12..14].copy_from_slice(&ETHER_TYPE_IPV6.to_be_bytes());
+    let checksum = sum(&buffer[ICMP..end], source, destination).to_ne_bytes();
+    buffer[ICMP + 2..ICMP + 4].copy_from_slice(&checksum);
+    let [high, low] = ((end - IP - HEADER) as u16).to_be_bytes();
+    buffer[IP..IP + 8].copy_from_slice(&[0x60, 0, 0, 0, high, low, HOP_BY_HOP, 1]);
+    buffer[IP + 8..IP + 24].copy_from_slice(&source.octets());
+    buffer[IP + 24..IP + 40].copy_from_slice(&destination.octets());
+    buffer[IP + 40..ICMP].copy_from_slice(&[ICMPV6, 0, 5, 2, 0, 0, padding[0], padding[1]]);
 }
 
 /// The Internet checksum over pseudo header and message, ready to be compared with 0 or to be written in

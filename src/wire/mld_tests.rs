@@ -246,6 +246,52 @@ fn queries_as_the_kernel_sends_them() {
     assert_eq!((query.group, query.sources), (GROUP.into(), 32));
 }
 
+/// As a packet socket saw the kernel's bridge say them.
+#[test]
+fn claims_as_the_kernel_sends_them() {
+    let mut buffer = [0xaa; MAX_CLAIM_FRAME];
+    let mac = MacAddr::new([2, 0, 0, 0, 0, 0xb0]);
+    let none = Ipv6Addr::UNSPECIFIED;
+    let octets =
+        Claim::Record(RecordKind::IsExclude).encode_mld(mac, none, ALL_SNOOPERS, &mut buffer);
+    let expected = [
+        &[0x33, 0x33, 0, 0, 0, 0x16, 2, 0, 0, 0, 0, 0xb0, 0x86, 0xdd][..],
+        &[0x60, 0, 0, 0, 0, 0x24, 0, 1],
+        &[0; 16],
+        &[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16],
+        &[0x3a, 0, 5, 2, 0, 0, 1, 0],
+        &[143, 0, 0x70, 0x22, 0, 0, 0, 1, 2, 0, 0, 0],
+        &[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x6a],
+    ]
+    .concat();
+    assert_eq!(octets, expected);
+    let octets = Claim::Report.encode_mld(mac, none, ALL_SNOOPERS, &mut buffer);
+    assert_eq!(octets.len(), 86);
+    assert_eq!(octets[..6], [0x33, 0x33, 0, 0, 0, 0x6a]);
+    assert_eq!(octets[62..66], [131, 0, 0x7d, 0xd3]);
+    let octets = Claim::Leave.encode_mld(mac, none, ALL_SNOOPERS, &mut buffer);
+    assert_eq!((octets[62], octets[53]), (132, 2));
+}
+
+#[test]
+fn hosts_hear_queries_of_their_link_only() {
+    let mut buffer = [0; MAX_CLAIM_FRAME];
+    let any = Ipv6Addr::UNSPECIFIED;
+    let octets = Claim::Report.encode_mld(MacAddr::ZERO, any, ALL_SNOOPERS, &mut buffer);
+    let datagram = octets[ETHERNET_HEADER..].to_vec();
+    assert!(is_from_the_link(&datagram));
+    let changed = |at: usize, octet: u8| {
+        let mut datagram = datagram.clone();
+        datagram[at] = octet;
+        is_from_the_link(&datagram)
+    };
+    // The hop limit, the kind of option, what it alerts of.
+    assert!(!changed(7, 2) && !changed(42, 1) && !changed(45, 1));
+    // No hop-by-hop header, an extension that ends within the datagram or not.
+    assert!(!changed(6, 58) && changed(41, 1) && !changed(41, 9));
+    assert!(!is_from_the_link(&datagram[..40]) && !is_from_the_link(&[]));
+}
+
 fn read_everything(octets: &[u8]) {
     if let Ok(Content::Membership(Message::Records(records))) = content(octets) {
         for record in records.flatten() {

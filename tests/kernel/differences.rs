@@ -49,24 +49,6 @@ pub(crate) const KNOWN: &[Known] = &[
         explains: only_the_entries_in_vlans_were_there,
     },
     Known {
-        reason: "the stack of a bridge that snoops is a member of all snoopers and reports it, at random moments: \
-             twice when it begins, and to whoever asks; our stacks are outside, and report what is theirs",
-        scenario: || {
-            "reports
-        ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_snooping 1
-        ip tuntap add p1 mode tap
-        ip link set p1 address 02:00:00:00:01:01 master br0 up
-        ip link set br0 type bridge mcast_snooping 0
-        ip link set br0 up
-        ip link set br0 type bridge mcast_snooping 1
-        listen 1.5"
-                .to_owned()
-        },
-        without_vlan_filtering: false,
-        only_full_kernels: false,
-        explains: only_the_stack_reported,
-    },
-    Known {
         reason: "in mode l3s the kernel has the stack below take a packet in before it is the child's, which no \
              packet socket on the child sees; here the child gets it with the frame around it",
         scenario: || {
@@ -83,25 +65,6 @@ pub(crate) const KNOWN: &[Known] = &[
         explains: the_stack_below_took_it_in,
     },
 ];
-
-/// Whether the only copies that we do not have are a bridge's stack's reports for 224.0.0.106 by IGMPv3.
-fn only_the_stack_reported(
-    scenario: &Scenario,
-    kernel: &Record,
-    ours: &Record,
-    step: usize,
-) -> bool {
-    let (Some(theirs), Some(mine)) = (kernel.copies.get(&step), ours.copies.get(&step)) else {
-        return false;
-    };
-    // Behind an IP header of 24 octets a report with one record, whose group is the last of it.
-    let reports = |copy: &&Copy| {
-        copy.octets.get(38) == Some(&0x22) && copy.octets.get(50..54) == Some(&[224, 0, 0, 106])
-    };
-    matches!(scenario.steps[step], Step::Listen(_))
-        && theirs.iter().filter(|copy| !reports(copy)).eq(mine)
-        && theirs.len() > mine.len()
-}
 
 /// A child in twenty groups, and a hundred others: that none leaks happens once in ten thousand.
 fn some_group_leaks() -> String {

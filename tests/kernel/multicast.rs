@@ -90,6 +90,56 @@ pub(crate) const IGMP: &[Case] = &[
             ",
     },
     Case {
+        name: "its own stack reports that it is a snooper, in the versions with records",
+        ports: 0,
+        bridge: "",
+        text: "
+            reports
+            ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_snooping 1
+            ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 master br0 up
+            ipv6 br0
+            ip link set br0 up
+            listen 1.3 => p1 p1
+            p1: h1 > hosts6 mld2 query => br0/multicast
+            listen 0.5 => p1
+            p1: h1 > hosts igmp3 query => br0/multicast
+            listen 0.5 => p1
+            ip link set br0 type bridge stp_state 0
+            listen 1.3 => p1
+            ip link set br0 type bridge mcast_snooping 0
+            listen 1.3 => p1 p1
+            ip link set br0 type bridge mcast_snooping 1
+            listen 1.3 => p1 p1
+            ip link set br0 down
+            listen 1.3 => -
+            ",
+    },
+    Case {
+        name: "its own stack reports that it is a snooper, to old queriers",
+        ports: 0,
+        bridge: "",
+        text: "
+            reports
+            ip link add br0 address 02:00:00:00:00:b0 type bridge mcast_snooping 1
+            ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 master br0 up
+            ipv6 br0
+            ip link set br0 up
+            listen 1.3 => p1 p1
+            p1: h1 > hosts6 mld1 query => br0/multicast
+            listen 0.5 => p1
+            p1: h1 > hosts igmp2 query => br0/multicast
+            listen 0.5 => p1
+            p1: h1 > hosts igmp3 query => br0/multicast
+            listen 0.5 => p1
+            ip link set br0 type bridge mcast_snooping 0
+            listen 1.3 => -
+            ip link set br0 type bridge mcast_snooping 1
+            listen 1.3 => p1
+            ",
+    },
+    Case {
         name: "its own stack hears what the bridge asks",
         ports: 2,
         bridge: "mcast_snooping 1 mcast_query_interval 6000 mcast_startup_query_interval 100 mcast_last_member_interval 20",

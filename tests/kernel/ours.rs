@@ -19,6 +19,13 @@ use crate::vxlan;
 /// Plays a scenario; step N happens at `times[N]`.
 pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
     let mut ours = Ours::default();
+    // As the kernel's side is silenced.
+    for setting in [
+        "net.ipv4.igmp_link_local_mcast_reports=0",
+        "net.ipv6.conf.all.disable_ipv6=1",
+    ] {
+        ours.command(Instant::ZERO, &format!("sysctl -w {setting}"));
+    }
     for (number, (step, time)) in scenario.steps.iter().zip(times).enumerate() {
         // The kernel's clock was not zero either when the first entry was made.
         let now = Instant::from_secs(1) + *time;
@@ -39,7 +46,13 @@ pub(crate) fn play(scenario: &Scenario, times: &[Duration]) -> Record {
                 copies.extend(answers);
                 copies.sort();
             }
-            Step::Wait(_) | Step::Ipv6(_) | Step::Reports => {}
+            Step::Wait(_) => {}
+            Step::Ipv6(_) => {
+                ours.command(now, "sysctl -w net.ipv6.conf.all.disable_ipv6=0");
+            }
+            Step::Reports => {
+                ours.command(now, "sysctl -w net.ipv4.igmp_link_local_mcast_reports=1");
+            }
             Step::Listen(time) => {
                 let mut copies = ours.catch_up(now + *time);
                 copies.sort();

@@ -187,6 +187,7 @@ impl Apply<'_> {
                     return Err(not_a_bridge(&set.dev).into());
                 }
                 self.bridge_options(id, options)?;
+                self.network.bridge_changed(self.now, id);
                 true
             }
             Some(LinkSetKind::Port(options)) if *options != PortOptions::default() => {

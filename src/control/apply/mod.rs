@@ -139,6 +139,12 @@ fn apply(
         Verb::CableDel(dev) => apply.cable_del(dev),
         Verb::GuardSet(dev, options) => apply.guard_set(dev, options),
         Verb::TreeSet(dev, options) => apply.tree_set(dev, *options),
+        Verb::StackReports(settings) => {
+            for (family, on) in settings {
+                apply.network.set_reports(now, ns, *family, *on);
+            }
+            Ok(())
+        }
         Verb::NetnsList
         | Verb::LinkShow(_)
         | Verb::LinkXstats(_)

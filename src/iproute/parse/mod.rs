@@ -28,9 +28,10 @@ mod xstats;
 
 use std::time::Duration;
 
-use super::command::Command;
+use super::command::{Command, Format, NetCommand, Verb};
 use super::fault::{Fault, Position};
 use super::lex::Word;
+use crate::switch::mdb::Family;
 use args::{Args, decimal, fault};
 
 /// Namespaces inside namespaces; each level is one call deep.
@@ -357,8 +358,8 @@ fn echo(words: &[Word]) -> Result<Command, Fault> {
 }
 
 /// `sysctl [-w] [-q] NAME=VALUE…` in the script's own namespace. The stack of that namespace is not
-/// emulated, so what it says about IP has no effect on frames; of the bridge's own settings only
-/// those are taken that say what this program does.
+/// emulated, so what it says about IP has no effect on frames, but for what bridges' stacks report of
+/// themselves; of the bridge's own settings only those are taken that say what this program does.
 fn sysctl(args: &mut Args<'_>) -> Result<Command, Fault> {
     let expected = "a setting like net.ipv4.ip_forward=1";
     let mut word = args.value(expected)?;
@@ -368,11 +369,18 @@ fn sysctl(args: &mut Args<'_>) -> Result<Command, Fault> {
     ) {
         word = args.value(expected)?;
     }
+    let mut reports = Vec::new();
     loop {
         let Some((name, value)) = word.text.split_once('=') else {
             return Err(fault(word, "not a setting").expect(expected));
         };
         let name = name.trim().replace('/', ".");
+        let on = value.trim() != "0";
+        match name.as_str() {
+            "net.ipv4.igmp_link_local_mcast_reports" => reports.push((Family::V4, on)),
+            "net.ipv6.conf.all.disable_ipv6" => reports.push((Family::V6, !on)),
+            _ => {}
+        }
         if name.starts_with("net.bridge.") {
             if value.trim() != "0" {
                 return Err(
@@ -389,7 +397,13 @@ fn sysctl(args: &mut Args<'_>) -> Result<Command, Fault> {
         }
         match args.take() {
             Some(next) => word = next,
-            None => return Ok(Command::Status(0)),
+            None if reports.is_empty() => return Ok(Command::Status(0)),
+            None => break,
         }
     }
+    Ok(Command::Net(Box::new(NetCommand {
+        ns: None,
+        format: Format::default(),
+        verb: Verb::StackReports(reports),
+    })))
 }

@@ -362,6 +362,10 @@ pub(super) const SAME: &[&[&str]] = &[
         "sysctl -w net.bridge.bridge-nf-call-iptables=0",
         "set -x",
     ],
+    &[
+        "sysctl -w net.ipv4.igmp_link_local_mcast_reports=0",
+        "sysctl -qw net/ipv4/igmp_link_local_mcast_reports=0 net.ipv4.ip_forward=1",
+    ],
     &["echo a b", "echo 'a b'", "echo a\\ b", "echo \"a b\""],
     &[
         "ip -n h1 route add default via 10.0.0.1",
