@@ -309,6 +309,11 @@ impl Show<'_> {
 
     fn stats(&self, netdev: &Netdev) -> LinkStats {
         let counters = self.counters.netdevs.get(netdev.id.index());
+        // What an ipvlan says of its lower, drivers with statistics of their own do not tell (dev_get_stats).
+        let tells_of_errors = !matches!(
+            netdev.kind,
+            Kind::Dummy | Kind::Veth { .. } | Kind::Vlan(_) | Kind::Macvlan(_)
+        );
         counters.map_or_else(LinkStats::default, |it| LinkStats {
             rx_packets: it.rx_packets,
             rx_bytes: it.rx_bytes,
@@ -317,7 +322,7 @@ impl Show<'_> {
             multicast: it.multicast,
             tx_packets: it.tx_packets,
             tx_bytes: it.tx_bytes,
-            tx_errors: it.tx_errors,
+            tx_errors: if tells_of_errors { it.tx_errors } else { 0 },
             tx_dropped: it.tx_dropped,
             ..LinkStats::default()
         })

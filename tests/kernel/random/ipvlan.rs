@@ -94,10 +94,9 @@ impl World {
     }
 
     fn shows(&self, dice: &mut Dice) -> &'static str {
-        match dice.below(3) {
-            0 => "ip -j -d link show type ipvlan\n",
-            1 => "ip -j addr show dev c1\n",
-            _ => self.counts(),
+        match dice.chance(50) {
+            true => "ip -j -d link show type ipvlan\n",
+            false => self.counts(),
         }
     }
 
@@ -189,14 +188,16 @@ impl World {
                 "ip link set {lower} address 02:00:00:00:00:0{}",
                 5 + dice.below(2)
             ),
-            20 if self.stand == Stand::Tap => "unplug p1\np1: h1 > h2\nplug p1".to_owned(),
+            20 if self.stand == Stand::Tap => format!("unplug p1\nc{child}: p1 > h2\nplug p1"),
             20 => format!("ip link set c{child} address 02:00:00:00:00:06"),
             _ => format!("ip link set {lower} up"),
         };
         text.push_str(&line);
         text.push('\n');
         // Whoever went down, or has another address, has forgotten its neighbours.
-        self.introduce(text);
+        if line.starts_with(&format!("ip link set {lower} ")) {
+            self.introduce(text);
+        }
     }
 
     fn frame(&self, dice: &mut Dice, text: &mut String) {
