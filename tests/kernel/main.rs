@@ -11,11 +11,13 @@ mod barrier;
 mod behaviours;
 mod cases;
 mod compare;
+mod compositions;
 mod differences;
 mod groups;
 mod iproute;
 mod ipvlan;
 mod macvlan;
+mod macvtap;
 mod multicast;
 mod neighbours;
 mod oracle;
@@ -162,6 +164,19 @@ fn macvlans() {
     check(macvlan::CASES);
     if *oracle::FILTERS_VLANS {
         check(macvlan::VLAN_CASES);
+    }
+}
+
+#[test]
+fn character_devices_of_macvtaps() {
+    check(macvtap::CASES);
+}
+
+#[test]
+fn devices_on_devices() {
+    check(compositions::CASES);
+    if *oracle::FILTERS_VLANS {
+        check(compositions::VLAN_CASES);
     }
 }
 

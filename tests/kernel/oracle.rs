@@ -30,7 +30,7 @@ use crate::payload::{self, Essence};
 use crate::record::{Copy, Record};
 use crate::rtnetlink;
 use crate::scenario::{PROTOCOLS, Scenario, Step, answers, mark, of_a_bridge};
-use crate::sys::{PacketSocket, Sighting, attach_tap};
+use crate::sys::{PacketSocket, Sighting, attach_macvtap, attach_tap};
 use crate::vxlan;
 
 const MANNER: Manner = Manner {
@@ -324,13 +324,21 @@ impl Kernel {
             .map(|i| (i.index(), i.name().to_string_lossy().into_owned()))
             .collect();
         self.taps.retain(|ifindex, _| there.contains_key(ifindex));
-        let made = command.strip_prefix("ip tuntap add ");
+        let macvtap = command.contains(" type macvtap");
+        let made = match macvtap {
+            true => command.split_once(" name ").map(|(_, rest)| rest),
+            false => command.strip_prefix("ip tuntap add "),
+        };
         let made = made.and_then(|rest| rest.split(' ').next());
         let new = |(ifindex, name): &(&u32, &String)| {
             made == Some(name.as_str()) && !self.names.contains_key(ifindex)
         };
         if let Some((ifindex, name)) = there.iter().find(new) {
-            self.taps.insert(*ifindex, attach_tap(name)?);
+            let far_end = match macvtap {
+                true => attach_macvtap(name)?,
+                false => attach_tap(name)?,
+            };
+            self.taps.insert(*ifindex, far_end);
             self.was_tap.insert(*ifindex);
         }
         self.names.extend(there);

@@ -2,21 +2,76 @@
 //! already, and packet sockets that hand the VLAN tag back (`PACKET_AUXDATA`).
 #![allow(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 /// Opens the far end of a persistent TAP of the calling thread's namespace. Reads do not block.
 pub(crate) fn attach_tap(name: &str) -> io::Result<File> {
+    attach("/dev/net/tun".as_ref(), name)
+}
+
+/// Opens the character device of a macvtap of the calling thread's namespace, for whole frames without a
+/// header of their own. The thread gets a file system in which the device has a name: devices are named
+/// in the machine's, if at all.
+pub(crate) fn attach_macvtap(name: &str) -> io::Result<File> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let nothing = None::<&str>;
+    mount(
+        nothing,
+        "/",
+        nothing,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        nothing,
+    )?;
+    // What is mounted now shows the namespace of who mounts it.
+    mount(nothing, "/sys", Some("sysfs"), MsFlags::empty(), nothing)?;
+    let number = read_number(name);
+    umount2("/sys", MntFlags::MNT_DETACH)?;
+    let (major, minor) = number?;
+    mount(nothing, "/mnt", Some("tmpfs"), MsFlags::empty(), nothing)?;
+    let path = Path::new("/mnt/tap");
+    let made = mknod(
+        path,
+        SFlag::S_IFCHR,
+        Mode::S_IRUSR | Mode::S_IWUSR,
+        makedev(major, minor),
+    );
+    // A macvtap's device is its own: it needs no name.
+    let device = made
+        .map_err(io::Error::from)
+        .and_then(|()| attach(path, ""));
+    // The open device holds on to it.
+    umount2("/mnt", MntFlags::MNT_DETACH)?;
+    device
+}
+
+/// Reads the numbers of the character device of a macvtap.
+fn read_number(name: &str) -> io::Result<(u64, u64)> {
+    let folder = format!("/sys/class/net/{name}");
+    let ifindex = fs::read_to_string(format!("{folder}/ifindex"))?;
+    let text = fs::read_to_string(format!("{folder}/macvtap/tap{}/dev", ifindex.trim()))?;
+    let numbers = text.trim().split_once(':');
+    let numbers =
+        numbers.and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    numbers.ok_or_else(|| io::Error::other(format!("`{text}` is no device")))
+}
+
+/// Opens a device that gives and takes frames.
+fn attach(path: &Path, name: &str) -> io::Result<File> {
     let tap = OpenOptions::new()
         .read(true)
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
-        .open("/dev/net/tun")?;
+        .open(path)?;
     // SAFETY: an all-zero `ifreq` is a valid one.
     let mut request: libc::ifreq = unsafe { zeroed() };
     if name.len() >= libc::IFNAMSIZ {
