@@ -488,8 +488,7 @@ impl Network {
         }
         for upper in self.netdev(id).uppers.clone() {
             match self.netdev(upper).kind {
-                // Nobody else is told.
-                Kind::Ipvlan(_) => self.netdev_mut(upper).mtu = mtu,
+                Kind::Ipvlan(_) => self.netdev_mut(upper).put_silently(mtu),
                 // One that is out of the upper's own range leaves it as it is.
                 _ if self.netdev(upper).mtu > mtu && mtu >= self.mtu_range(upper).min => {
                     self.change_mtu(upper, mtu);
@@ -502,8 +501,12 @@ impl Network {
     fn put_mtu(&mut self, id: NetdevId, mtu: u32) {
         let carrier = self.carrier(id);
         let netdev = self.netdev_mut(id);
+        if netdev.mtu == mtu {
+            return;
+        }
         let had = netdev.has_ipv6();
         netdev.mtu = mtu;
+        netdev.ipv6_lags = false;
         if netdev.has_ipv6() == had || matches!(netdev.kind, Kind::Loopback) {
             return;
         }
@@ -575,6 +578,9 @@ impl Network {
             if mem::take(&mut netdev.ipv6_ready) {
                 netdev.groups.retain(|group| *group != ALL_NODES);
             }
+        }
+        if up && self.carrier(id) {
+            self.netdev_mut(id).begin_ipv6();
         }
         if !up {
             self.drop_ipv6(id);
@@ -675,10 +681,28 @@ impl Network {
 }
 
 impl Netdev {
-    /// Whether its MTU is large enough for IPv6.
+    /// Whether it has IPv6: its MTU is large enough, or was when somebody was last told of it.
     #[must_use]
     pub const fn has_ipv6(&self) -> bool {
-        self.mtu >= MIN_MTU_IPV6
+        (self.mtu >= MIN_MTU_IPV6) != self.ipv6_lags
+    }
+
+    /// IPv6 begins at last if only nobody was told that the MTU is large enough (`NETDEV_UP` in
+    /// `addrconf_notify`).
+    fn begin_ipv6(&mut self) {
+        if self.ipv6_lags && self.mtu >= MIN_MTU_IPV6 {
+            (self.ipv6_lags, self.ipv6_ready) = (false, true);
+            if !self.groups.contains(&ALL_NODES) {
+                self.groups.push(ALL_NODES);
+            }
+        }
+    }
+
+    /// Changes the MTU, of which nobody else is told (`ipvlan_adjust_mtu`).
+    const fn put_silently(&mut self, mtu: u32) {
+        let had = self.has_ipv6();
+        self.mtu = mtu;
+        self.ipv6_lags = had != (mtu >= MIN_MTU_IPV6);
     }
 }
 

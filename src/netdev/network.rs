@@ -179,6 +179,9 @@ pub struct Netdev {
     /// netdev is set down, for the membership is one that is taken up again, not the first one
     /// (`IF_READY` in `ipv6_add_dev`).
     pub(super) ipv6_ready: bool,
+    /// Whether it has IPv6 where its MTU says that it has none, or the other way: an ipvlan device's lower
+    /// changes its MTU and tells nobody.
+    pub(super) ipv6_lags: bool,
     /// Its stack; a loopback has none, because no frame ever gets there.
     pub stack: Option<AttachmentId>,
 }
@@ -591,6 +594,7 @@ impl Network {
             neighbours: BTreeMap::new(),
             unicast: Vec::new(),
             ipv6_ready: false,
+            ipv6_lags: false,
             groups: if loopback {
                 Vec::new()
             } else {
