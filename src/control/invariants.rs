@@ -6,7 +6,7 @@ use super::*;
 use crate::iproute::command::Command;
 use crate::iproute::script::Script;
 use crate::netdev::Bridge;
-use crate::switch::{Egress, PortSet, Receive, Transmit, forward};
+use crate::switch::{DropReason, Egress, PortSet, Receive, Transmit, Verdict, forward};
 
 /// Names are few, so that commands meet each other.
 fn line() -> impl Strategy<Value = String> {
@@ -33,6 +33,26 @@ fn line() -> impl Strategy<Value = String> {
         "type bridge_slave isolated on",
         "type bridge_slave state 0",
         "address 02:00:00:00:00:09",
+        "allmulticast on",
+        "type macvlan mode bridge",
+        "type macvlan mode source",
+        "type macvlan macaddr add 02:00:00:00:00:07",
+        "type ipvlan mode l2",
+        "type ipvlan mode l3",
+        "type ipvlan private",
+    ]);
+    let upper = prop::sample::select(vec![
+        "macvlan",
+        "macvlan mode bridge",
+        "macvlan mode private bcqueuelen 0",
+        "macvlan mode passthru",
+        "macvlan mode source",
+        "macvtap mode bridge",
+        "ipvlan mode l2",
+        "ipvlan mode l2 vepa",
+        "ipvlan mode l3",
+        "ipvlan mode l3s private",
+        "vlan id 5",
     ]);
     let port = prop::sample::select(vec![
         "state 4",
@@ -82,6 +102,11 @@ fn line() -> impl Strategy<Value = String> {
         (dev(), dev())
             .prop_map(|(dev, peer)| format!("ip link add {dev} type veth peer name {peer}")),
         dev().prop_map(|dev| format!("ip tuntap add {dev} mode tap")),
+        (at(), dev(), dev(), upper).prop_map(|(at, lower, dev, upper)| format!(
+            "ip {at}link add link {lower} name {dev} type {upper}"
+        )),
+        (at(), dev(), 1..4)
+            .prop_map(|(at, dev, last)| format!("ip {at}addr add 10.0.0.{last}/24 dev {dev}")),
         (at(), dev()).prop_map(|(at, dev)| format!("ip {at}link del {dev}")),
         (at(), dev(), set).prop_map(|(at, dev, set)| format!("ip {at}link set {dev} {set}")),
         (dev(), port).prop_map(|(dev, port)| format!("bridge link set dev {dev} {port}")),
@@ -206,6 +231,129 @@ fn check_vlans(bridge: &Bridge, dump: &[(Key, Entry)], plan: &Plan) {
     }
 }
 
+/// Frames that go different ways.
+fn frames(control: &Control) -> Vec<Vec<u8>> {
+    let groups = [
+        [0xff; 6],
+        [1, 0, 0x5e, 0, 1, 1],
+        [1, 0x80, 0xc2, 0, 0, 0x0e],
+    ];
+    let netdevs = control.network().netdevs().iter();
+    let mut destinations: Vec<_> = netdevs
+        .filter(|netdev| netdev.alive)
+        .map(|netdev| netdev.mac.octets())
+        .chain(groups)
+        .chain([[2, 0, 0, 0, 0, 0x99]])
+        .collect();
+    destinations.sort_unstable();
+    destinations.dedup();
+    let payload = |ether_type: u16, last: u8| match ether_type {
+        0x0806 => {
+            let mut arp = vec![0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9, 10, 0, 0, 9];
+            arp.extend([0, 0, 0, 0, 0, 0, 10, 0, 0, last]);
+            arp
+        }
+        _ => {
+            let mut ip = vec![0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 9];
+            ip.extend([10, 0, 0, last]);
+            ip
+        }
+    };
+    let mut frames = Vec::new();
+    for (number, destination) in (0u8..).zip(&destinations) {
+        let own = destinations[usize::from(number / 2)];
+        for source in [[2, 0, 0, 0, 0, 9], *destination, own] {
+            let ether_type = [0x0800_u16, 0x0806, 0x88b5][usize::from(number % 3)];
+            let mut frame = [&destination[..], &source].concat();
+            if number % 5 == 4 {
+                frame.extend([0x81, 0, 0, 5]);
+            }
+            frame.extend(ether_type.to_be_bytes());
+            frame.extend(payload(ether_type, number % 4));
+            frame.resize(64, 0);
+            frames.push(frame);
+        }
+    }
+    frames
+}
+
+/// Whatever frame comes in wherever: it ends in one way, what left is what was counted, and of a macvlan
+/// or ipvlan device what it received went up and what it was given to send is sent or dropped, once.
+fn check_conservation(control: &Control) {
+    let network = control.network();
+    let plan = control.plan();
+    let mut egress = Egress::default();
+    for (octets, id) in frames(control).iter().flat_map(|octets| {
+        (0u32..)
+            .take(plan.attachments.len())
+            .map(move |id| (octets, id))
+    }) {
+        let ingress = AttachmentId(id);
+        let mut counters = Counters::default();
+        forward(
+            &plan,
+            Instant::ZERO,
+            ingress,
+            &[octets],
+            &mut counters,
+            &mut egress,
+        );
+        let verdict = egress.verdicts()[0];
+        let at = &counters.attachments[ingress.index()];
+        assert!(at.add_up() && at.frames_in == 1, "{at:?}");
+        let (mut copies, mut len) = (0, 0);
+        for (_, queue) in egress.queues() {
+            copies += queue.len() as u64;
+            let octets = queue
+                .iter()
+                .map(|copy| egress.pieces(copy.edit, octets).concat().len());
+            len += octets.sum::<usize>() as u64;
+        }
+        let out = counters.attachments.iter();
+        let out = out.fold((0, 0), |sum, it| {
+            (sum.0 + it.frames_out, sum.1 + it.octets_out)
+        });
+        assert_eq!(out, (copies, len), "{octets:x?}");
+        if verdict != Verdict::Trapped {
+            assert_eq!(verdict == Verdict::Forwarded, copies > 0, "{verdict:?}");
+        }
+        for netdev in network.netdevs() {
+            if !matches!(netdev.kind, Kind::Macvlan(_) | Kind::Ipvlan(_)) || !netdev.alive {
+                continue;
+            }
+            let compiled = &plan.netdevs[netdev.id.index()];
+            let up = match compiled.receive {
+                Receive::Stack if compiled.uppers.is_none() => compiled.stack,
+                Receive::Device(device) if compiled.uppers.is_none() => device,
+                _ => continue,
+            };
+            let counted = &counters.netdevs[netdev.id.index()];
+            let lost = egress.lost().iter();
+            let lost =
+                lost.filter(|it| it.netdev == netdev.id && it.reason == DropReason::HopLimit);
+            let went_up = counters.attachments[up.index()].frames_out;
+            let received = went_up..=went_up + lost.count() as u64;
+            assert!(
+                received.contains(&counted.rx_packets),
+                "{}: {counted:?}, {received:?} of {octets:x?} into {ingress:?}",
+                netdev.name
+            );
+            let own = plan.attachments[ingress.index()].netdev == netdev.id;
+            let given = own && compiled.up;
+            let dropped_early = matches!(
+                verdict,
+                Verdict::Dropped(DropReason::SenderOversize | DropReason::Runt)
+            );
+            assert_eq!(
+                counted.tx_packets + counted.tx_dropped,
+                u64::from(given && !dropped_early),
+                "{}: {counted:?} of {octets:x?} into {ingress:?}",
+                netdev.name
+            );
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -235,5 +383,6 @@ proptest! {
             }
             check(&control);
         }
+        check_conservation(&control);
     }
 }
