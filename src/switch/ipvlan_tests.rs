@@ -442,3 +442,78 @@ fn no_octets_make_it_panic() {
         }
     }
 }
+
+/// A neighbour solicitation from nobody.
+fn probe() -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 24, 58, 255];
+    packet.extend([0; 16]);
+    packet.extend([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1]);
+    packet.extend([135, 0, 0, 0, 0, 0, 0, 0]);
+    packet.extend("fd00::1".parse::<std::net::Ipv6Addr>().unwrap().octets());
+    packet
+}
+
+/// Headers that are no good, and where they end: from the wire; from a child to the wire and to its own
+/// station in mode l2; and from a child in mode l3. Nobody is asked for them, and each end has a name and a
+/// counter.
+#[test]
+fn where_malformed_headers_end() {
+    let with = |packet: &[u8], at: usize, octets: &[u8]| {
+        let mut packet = packet.to_vec();
+        packet[at..at + octets.len()].copy_from_slice(octets);
+        packet
+    };
+    let good = ipv4(1, 2);
+    let (l3_ipv4, l3_ipv6) = ("ipvlan_ipv4_malformed", "ipvlan_ipv6_malformed");
+    let (l3_arp, astray, unrouted) = ("ipvlan_not_ip", "ipvlan_no_neighbour", "ipvlan_no_route");
+    let cases: [(&str, u16, Vec<u8>, &str); 15] = [
+        ("ARP cut short", 0x0806, arp(1, 2)[..27].to_vec(), l3_arp),
+        ("no ARP at all", 0x0806, vec![], l3_arp),
+        ("IPv4 cut short", 0x0800, good[..19].to_vec(), l3_ipv4),
+        ("no IPv4 at all", 0x0800, vec![], l3_ipv4),
+        ("header of 16", 0x0800, with(&good, 0, &[0x44]), l3_ipv4),
+        ("header of 60", 0x0800, with(&good, 0, &[0x4f]), l3_ipv4),
+        ("IPv4 says 6", 0x0800, with(&good, 0, &[0x65]), astray),
+        ("19 octets long", 0x0800, with(&good, 2, &[0, 19]), astray),
+        ("43 of 42 octets", 0x0800, with(&good, 2, &[0, 43]), astray),
+        ("IPv6 cut short", 0x86dd, probe()[..39].to_vec(), l3_ipv6),
+        ("no IPv6 at all", 0x86dd, vec![], l3_ipv6),
+        ("IPv6 says 4", 0x86dd, with(&probe(), 0, &[0x40]), unrouted),
+        ("NS cut in ICMPv6", 0x86dd, probe()[..47].to_vec(), unrouted),
+        (
+            "NS without target",
+            0x86dd,
+            probe()[..63].to_vec(),
+            unrouted,
+        ),
+        ("a router's", 0x86dd, with(&probe(), 40, &[134]), unrouted),
+    ];
+    let mut lab = Lab::new("ip addr add fd00::1/64 dev c1");
+    for (what, ether_type, packet, _) in &cases {
+        let to = |to, from| frame(to, from, *ether_type, packet);
+        assert_eq!(lab.send("p1", &to(OWN, FAR)), "p1@stack", "{what}");
+        assert_eq!(lab.send("c1", &to(FAR, OWN)), "p1", "{what}");
+        assert_eq!(lab.send("c1", &to(OWN, OWN)), "p1@stack", "{what}");
+        let all = to(MacAddr::BROADCAST, FAR);
+        assert_eq!(lab.send("p1", &all), "c1 c2 p1@stack", "{what}");
+    }
+    lab.run("ip link set c1 type ipvlan mode l3");
+    for (what, ether_type, packet, reason) in &cases {
+        let to = |to, from| frame(to, from, *ether_type, packet);
+        assert_eq!(lab.send("p1", &to(OWN, FAR)), "p1@stack", "{what}");
+        let c1 = lab.control.network().find_attachment("c1").unwrap();
+        let dropped = |lab: &Lab| lab.counters.attachments[c1.index()].dropped;
+        let before = dropped(&lab);
+        assert_eq!(lab.send("c1", &to(FAR, OWN)), *reason, "{what}");
+        let after = dropped(&lab);
+        for (reason_now, (before, after)) in DropReason::ALL.iter().zip(before.iter().zip(after)) {
+            let once = u64::from(reason_now.name() == *reason);
+            assert_eq!(after - before, once, "{what}: {reason_now}");
+        }
+    }
+    // What is good reaches its child in all three modes.
+    for (mode, packet) in [("l2", &good), ("l3", &good), ("l3s", &good)] {
+        lab.run(&format!("ip link set c1 type ipvlan mode {mode}"));
+        assert_eq!(lab.send("p1", &frame(OWN, FAR, 0x0800, packet)), "c2");
+    }
+}

@@ -27,7 +27,7 @@
 use super::path::Walk;
 use super::transit::Transit;
 use super::{DropReason, NetdevId, PacketType, Receive, vlan};
-use crate::wire::MacAddr;
+use crate::wire::{MacAddr, is_tag_type};
 
 /// The mode of a child.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -516,10 +516,32 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
             && plan.macvlans[*sibling as usize].mode == Mode::Bridge
         {
             walk.count_tx(id, len);
-            return walk.forward_to(port.lower, transit);
+            return to_sibling(walk, port, *sibling, transit);
         }
     }
     walk.transmit_by_lower(id, port.lower, transit, len);
+}
+
+/// By way of the port, as if the frame had come in there (`dev_forward_skb`). Where nothing on that way can
+/// branch, it need not wait in a queue to go it.
+#[inline(always)]
+fn to_sibling(walk: &mut Walk<'_>, port: &PlanMacvlanPort, sibling: u32, transit: Transit) {
+    let plan = walk.plan;
+    let lower = &plan.netdevs[port.lower.index()];
+    let id = plan.macvlans[sibling as usize].netdev;
+    let netdev = &plan.netdevs[id.index()];
+    let straight = port.sources.is_empty()
+        && lower.up
+        && netdev.up
+        && netdev.receive == Receive::Stack
+        && netdev.underlay.is_none()
+        && !is_tag_type(walk.ether_type(&transit))
+        && !walk.too_long_for(lower, transit);
+    if !straight || !walk.hop() {
+        return walk.forward_to(port.lower, transit);
+    }
+    walk.count_rx(id, walk.len(&transit));
+    walk.leave(netdev.stack, PacketType::Host, &transit);
 }
 
 #[cfg(test)]

@@ -76,6 +76,13 @@ impl Lab {
             .collect()
     }
 
+    /// What each netdev listens to.
+    fn unicast_lists(&self) -> Vec<Vec<MacAddr>> {
+        let network = self.control.network();
+        let netdevs = network.netdevs().iter();
+        netdevs.map(|it| network.unicast_list(it.id)).collect()
+    }
+
     fn netdev(&self, name: &str) -> NetdevCounters {
         let own = crate::netdev::NamespaceId::OWN;
         let id = self.control.network().find(own, name).expect("a netdev");
@@ -547,4 +554,60 @@ fn a_thousand_children_are_as_near_as_two() {
         &mut lab.egress,
     );
     assert_eq!(lab.egress.queues().count(), 1);
+}
+
+/// Whatever passes, there is no table that it could have changed: the plan is the same, no bridge counts
+/// anything, and who has sent is as unknown as before.
+#[test]
+fn nothing_is_learned() {
+    let mut lab = Lab::new(
+        "ip tuntap add p0 mode tap
+         ip link set p0 address 02:00:00:00:00:01 up
+         ip link add link p0 name a1 address 02:00:00:00:00:a1 up type macvlan mode private
+         ip link add link p0 name b1 address 02:00:00:00:00:b1 up type macvlan mode bridge
+         ip link add link p0 name b2 address 02:00:00:00:00:b2 up type macvlan mode bridge
+         ip link add link p0 name v1 address 02:00:00:00:00:c1 up type macvlan mode vepa",
+    );
+    let state = |lab: &Lab| {
+        let plan = lab.control.plan();
+        assert!(plan.bridges.is_empty(), "no table of stations anywhere");
+        let revision = lab.control.network().revision();
+        (format!("{plan:?}"), revision)
+    };
+    let before = state(&lab);
+    let known = lab.unicast_lists();
+    for at in ["p0", "p0@stack", "a1", "b1", "b2", "v1"] {
+        for source in (0..=0xff).map(|last| format!("{last:02x}")) {
+            for to in [
+                "all",
+                "g1",
+                "01",
+                "a1",
+                "b1",
+                "b2",
+                "c1",
+                "77",
+                source.as_str(),
+            ] {
+                lab.send(at, &format!("{to} < {source}"));
+            }
+        }
+    }
+    assert_eq!(state(&lab), before);
+    assert_eq!(lab.unicast_lists(), known);
+    assert!(
+        lab.counters
+            .bridges
+            .iter()
+            .all(|it| *it == Default::default())
+    );
+    check(
+        &mut lab,
+        &[
+            ("p0", "77 < 99", "p0@stack OtherHost"),
+            ("b1", "77 < b1", "p0 Host"),
+            ("b1", "b2 < b1", "b2 Host"),
+            ("p0", "b1 < 77", "b1 Host"),
+        ],
+    );
 }
