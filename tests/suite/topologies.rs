@@ -193,6 +193,73 @@ fn macvlans() {
     net.nothing_else();
 }
 
+/// A frame with the tag of a VLAN.
+fn tagged(vid: u8, frame: &[u8]) -> Vec<u8> {
+    [&frame[..12], &[0x81, 0, 0, vid], &frame[12..]].concat()
+}
+
+#[test]
+fn macvlans_on_vlan_devices() {
+    let mut net = build("macvlan-vlan");
+    let (ask, answer) = (arp_request(1, 2), arp_reply(2, 1));
+    net.send("c1/eth0", &ask);
+    net.expect("c2/eth0", &ask);
+    net.expect("trunk", tagged(10, &ask));
+    net.nothing_else();
+    net.send("c2/eth0", &answer);
+    net.expect("c1/eth0", &answer);
+    net.nothing_else();
+    let ask = arp_request(3, 4);
+    net.send("c3/eth0", &ask);
+    net.expect("c4/eth0", &ask);
+    net.expect("trunk", tagged(20, &ask));
+    net.nothing_else();
+    // From outside: by tag, then by address; without a tag it is the trunk's own.
+    let from_outside = arp_request(9, 1);
+    net.send("trunk", tagged(10, &from_outside));
+    for at in ["c1/eth0", "c2/eth0", "trunk.10"] {
+        net.expect(at, &from_outside);
+    }
+    net.nothing_else();
+    let to_c3 = echo_request(9, 3, 1);
+    net.send("trunk", tagged(20, &to_c3));
+    net.expect("c3/eth0", &to_c3);
+    net.send("trunk", tagged(10, &to_c3));
+    net.expect("trunk.10", &to_c3);
+    net.send("trunk", &to_c3);
+    net.expect("trunk@stack", &to_c3);
+    net.nothing_else();
+}
+
+#[test]
+fn proxy_arp() {
+    let mut net = build("proxy-arp");
+    for (here, there, router) in [(1, 2, 0xf1), (2, 1, 0xf2)] {
+        let (host, side) = (format!("h{here}/eth0"), format!("r/eth{here}"));
+        net.send(&host, arp_request(here, there));
+        let mut answer = arp_reply(there, here);
+        // The sender is the router, in the frame and in what it says.
+        (answer[11], answer[27]) = (router, router);
+        let got = net.receive(&host).expect("an answer");
+        assert_eq!(got[..42], answer[..42]);
+        let bridge = format!("br{here}");
+        net.expect(&bridge, arp_request(here, there));
+        net.nothing_else();
+        let mut echo = echo_request(here, there, 1);
+        echo[5] = router;
+        net.send(&host, &echo);
+        net.expect(&side, &echo);
+        net.nothing_else();
+        // The router asks for hosts of its segment as anybody does.
+        let mut ask = arp_request(251, here);
+        ask[11] = router;
+        net.send(&side, &ask);
+        net.expect(&host, &ask);
+        net.expect(&bridge, &ask);
+        net.nothing_else();
+    }
+}
+
 #[test]
 fn loops() {
     let mut net = build("stp-loop");
