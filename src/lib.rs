@@ -19,8 +19,8 @@
 //!
 //! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
 //! namespace would use), the character device of a macvtap, or an outside wire (what is plugged in behind
-//! a TAP or a NIC). Live, an
-//! attachment is a TAP or a packet socket; in a replay, an interface of a capture.
+//! a TAP or a NIC), or the sockets by which tunnels leave for other hosts ([`netdev::Network::goes_by_host`]). Live, an
+//! attachment is a TAP, a packet socket or a UDP socket; in a replay, an interface of a capture.
 //!
 //! # A frame's way
 //!
@@ -85,6 +85,7 @@
 //! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |
 //! | stations per VXLAN device; endpoints of one entry | 1,048,576, or `maxaddress`; 4,096 |
 //! | endpoints whose station is asked for; packets that wait for one | 1,024; 101 |
+//! | sockets of tunnels on a host | for an IP version and port one that receives, and 64 for each range of source ports and manner of sending; 64 datagrams a call ([`attach::underlay`]) |
 //! | datagrams of tunnels of which fragments are there | 64, for 30 s |
 //! | tunnels in tunnels | 4 |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there, and is told of ([`switch::alarm`]) |

@@ -1,14 +1,15 @@
 //! Attachments: where the emulated network meets the world.
 //!
 //! [`Attachment`] is what a live worker needs of one: a batch of frames in, a copy out, never waiting.
-//! [`tap`] is a TAP device, [`packet`] an existing NIC, [`memory`] a pair of queues in this process
-//! for tests and benches. Errors are the kernel's; [`Failure`] sorts them. A replay's attachments are
+//! [`tap`] is a TAP device, [`packet`] an existing NIC, [`underlay`] a socket of tunnels, [`memory`] a pair
+//! of queues in this process for tests and benches. Errors are the kernel's; [`Failure`] sorts them. A replay's attachments are
 //! files: [`capture`].
 
 pub mod capture;
 pub mod memory;
 pub mod packet;
 pub mod tap;
+pub mod underlay;
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
@@ -26,7 +27,10 @@ pub const BATCH: usize = 64;
 pub const FRAME_ROOM: usize = 65_536 + 64;
 
 /// Octets of a batch: as many super-frames as stay in a CPU's cache between being received and sent.
-const ARENA: usize = 4 * FRAME_ROOM;
+const BUDGET: usize = 4 * FRAME_ROOM;
+
+/// Octets of the memory behind a batch: a room for each frame, where they are received at once.
+const ARENA: usize = BATCH * FRAME_ROOM;
 
 /// Where rooms begin: no two frames share a cache line.
 const ALIGNMENT: usize = 64;
@@ -211,7 +215,7 @@ impl Batch {
     /// Whether another might not fit.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.frames.len() == BATCH || self.arena.len() - self.used < FRAME_ROOM
+        self.frames.len() == BATCH || self.used + FRAME_ROOM > BUDGET
     }
 
     /// Appends the frame that `fill` writes: it gets a room and returns where in it the frame is.
@@ -231,8 +235,38 @@ impl Batch {
         let end = start + received.frame.end.min(FRAME_ROOM);
         received.frame = (start + received.frame.start).min(end)..end;
         self.frames.push(received);
-        self.used = end.next_multiple_of(ALIGNMENT).min(self.arena.len());
+        self.used = end.next_multiple_of(ALIGNMENT);
         Ok(())
+    }
+
+    /// Receives up to [`BATCH`] frames at once into an empty batch: `receive` gets the memory, of which each
+    /// [`FRAME_ROOM`] octets are one's, and returns how many came, and what it knows of them; `each` says
+    /// of one where in its room it is. Returns whether there were fewer than there was room for.
+    ///
+    /// # Errors
+    ///
+    /// What `receive` returns, but for `WouldBlock`; then there is no frame.
+    pub fn fill_at_once<T>(
+        &mut self,
+        receive: impl FnOnce(&mut [u8]) -> io::Result<(usize, T)>,
+        each: impl Fn(&T, usize, &mut [u8]) -> Received,
+    ) -> io::Result<bool> {
+        self.clear();
+        let (count, known) = match receive(&mut self.arena) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            result => result?,
+        };
+        let count = count.min(BATCH);
+        let rooms = self.arena.chunks_exact_mut(FRAME_ROOM).enumerate();
+        for (index, room) in rooms.take(count) {
+            let mut received = each(&known, index, room);
+            let end = received.frame.end.min(FRAME_ROOM);
+            let start = index * FRAME_ROOM + received.frame.start.min(end);
+            received.frame = start..index * FRAME_ROOM + end;
+            self.frames.push(received);
+            self.used = BUDGET;
+        }
+        Ok(count < BATCH)
     }
 
     /// Returns a frame; empty beyond the last.
@@ -294,6 +328,34 @@ mod tests {
         assert!(batch.push_with(|_| Ok((0..1).into())).is_err());
         batch.clear();
         assert!(batch.is_empty() && batch.frame(0).is_empty());
+    }
+
+    #[test]
+    fn frames_that_come_at_once_have_rooms_of_their_own() {
+        let mut batch = Batch::default();
+        let receive = |arena: &mut [u8]| {
+            for (room, octet) in arena.chunks_exact_mut(FRAME_ROOM).zip(1u8..=3) {
+                room[2..5].fill(octet);
+            }
+            Ok((3, 9))
+        };
+        let dry = batch.fill_at_once(receive, |nine, index, room| {
+            room[1] = *nine;
+            (1..4 + index).into()
+        });
+        assert!(dry.unwrap() && batch.is_full());
+        assert_eq!(batch.len(), 3);
+        assert_eq!(batch.frame(0), [9, 1, 1]);
+        assert_eq!(batch.frame(2), [9, 3, 3, 3, 0]);
+        let fail = |kind: io::ErrorKind| move |_: &mut [u8]| Err::<(usize, ()), _>(kind.into());
+        let nothing = batch.fill_at_once(fail(io::ErrorKind::WouldBlock), |(), _, _| (0..0).into());
+        assert!(nothing.unwrap());
+        assert!(batch.is_empty() && !batch.is_full());
+        let all = batch.fill_at_once(|_| Ok((BATCH, ())), |(), _, _| (0..usize::MAX).into());
+        assert!(!all.unwrap());
+        assert_eq!(batch.frame(BATCH - 1).len(), FRAME_ROOM);
+        let broken = batch.fill_at_once(fail(io::ErrorKind::BrokenPipe), |(), _, _| (0..1).into());
+        assert!(broken.is_err() && batch.is_empty());
     }
 
     #[test]

@@ -200,6 +200,18 @@ impl Control {
         self.settle(now);
     }
 
+    /// Says that there is a host below the script's own namespace, whose sockets tunnels may use
+    /// ([`Network::goes_by_host`]). To be said before the first command.
+    pub const fn set_host_below(&mut self) {
+        self.network.set_host_below();
+    }
+
+    /// Tells the MTU of the way that a VXLAN device's datagrams take on the host, as far as it is known.
+    pub fn set_way_mtu(&mut self, now: Instant, id: NetdevId, mtu: Option<u32>) {
+        self.network.set_way_mtu(id, mtu);
+        self.settle(now);
+    }
+
     /// Sets a netdev up or down, as `ip link set` does; what the kernel would refuse is left undone.
     pub fn set_up(&mut self, now: Instant, id: NetdevId, up: bool) {
         _ = self.network.set_up(now, id, up);
@@ -241,6 +253,9 @@ impl Control {
     fn settle(&mut self, now: Instant) {
         self.network.settle_stacks(now);
         self.network.settle_timers();
+        if self.compiled != self.network.revision() {
+            self.network.settle_sockets();
+        }
         self.network.guards_look_again();
         if self.compiled != self.network.revision() {
             self.compiled = self.network.revision();

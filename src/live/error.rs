@@ -77,6 +77,36 @@ pub enum Error {
         name: String,
     },
 
+    /// A tunnel uses a NIC that this host does not have.
+    #[error(
+        "{device} is to send by {lower}, which the topology does not make, and this host has no such \
+         interface: make it in the topology, or give it an address there (ip addr add … dev {lower}) to \
+         have its stack emulated"
+    )]
+    NoLower {
+        /// The VXLAN device.
+        device: String,
+        /// The NIC.
+        lower: String,
+    },
+
+    /// Somebody else has the port of a tunnel.
+    #[error(
+        "UDP port {port} of this host is in use (by a VXLAN device of the kernel's, say): choose another \
+         dstport, at both ends"
+    )]
+    PortTaken {
+        /// The port.
+        port: u16,
+    },
+
+    /// A user's namespaces do not reach the host's network.
+    #[error(
+        "no permission to send VXLAN by this host's own network: run as root, or give the script's own \
+         namespace an address for it (ip addr add) to have its stack emulated"
+    )]
+    HostOutOfReach,
+
     /// Anything else, with what was being done.
     #[error("cannot {doing}: {why}")]
     Io {

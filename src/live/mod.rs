@@ -21,6 +21,7 @@ pub mod patience;
 pub mod profile;
 pub mod run;
 pub mod sandbox;
+mod tunnels;
 pub mod turn;
 pub mod wiring;
 pub mod worker;

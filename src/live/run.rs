@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,11 +27,11 @@ use super::wiring::{Clock, Link, Shared, Wiring};
 use super::worker::{Event, Handle, Outlets, Trapped};
 use crate::control::summary::Traffic;
 use crate::control::{Control, Output};
-use crate::iproute::command::{Command, LinkAddKind, LinkCommon, LinkSet, NetCommand, Verb};
+use crate::iproute::command::{Command, LinkCommon, LinkSet, NetCommand, Verb};
 use crate::iproute::script::{Flow, Item, Script, Sink, Streams};
 use crate::netdev::Kind;
 use crate::switch::{AttachmentId, Counters, Originate, Plan, Side, hand_up, originate};
-use crate::sys::process;
+use crate::sys::{namespace, process};
 use crate::time::{Duration, Instant};
 
 /// Frames for control that wait at most; a hello of every port of a large bridge fits.
@@ -83,24 +84,13 @@ pub struct Outcome {
 pub fn run(script: &Script, options: &Options) -> Result<Outcome, Error> {
     leftovers::remove_dead();
     process::raise_file_limit();
+    let below = namespace::current_net().map_err(Error::doing("open this network namespace"))?;
     let as_user = !options.host && sandbox::enter()?;
     let signals = listen()?;
-    let mut live = Live::start(script, options, as_user, signals)?;
+    let mut live = Live::start(script, options, below, as_user, signals)?;
     let result = live.script(script);
     let outcome = live.end();
     result.map(|status| Outcome { status, ..outcome })
-}
-
-/// Whether a script makes VXLAN devices.
-fn has_tunnels(script: &Script) -> bool {
-    let makes = |item: &Item| match &item.command {
-        Command::Net(command) => matches!(
-            &command.verb,
-            Verb::LinkAdd(link) if matches!(link.kind, LinkAddKind::Vxlan(_))
-        ),
-        _ => false,
-    };
-    script.items().iter().any(makes)
 }
 
 /// Turns signals into messages.
@@ -148,16 +138,16 @@ impl Live {
     fn start(
         script: &Script,
         options: &Options,
+        below: OwnedFd,
         as_user: bool,
         signals: Receiver<Signal>,
     ) -> Result<Self, Error> {
         let outside = script.outside();
         let run = RunId::own();
         let mut control = Control::new(&outside);
-        // What is left to do to a frame cannot be told of one that is put into another.
-        let offloads = options.offloads && !has_tunnels(script);
-        let queues = offloads.then_some(options.workers.max(1));
-        let mut sandbox = Sandbox::new(options.host, run, queues)?;
+        control.set_host_below();
+        let queues = options.offloads.then_some(options.workers.max(1));
+        let mut sandbox = Sandbox::new(options.host, below, run, queues)?;
         if options.host {
             adopt(&mut control, &mut sandbox, &outside)?;
         }
@@ -430,6 +420,33 @@ impl Live {
 
     /// Does what control has put out, and lets the real side follow the model.
     fn settle(&mut self) -> Result<(), Error> {
+        let mut publish = self.put_out();
+        if std::mem::take(&mut self.changed) {
+            self.sandbox.reconcile(self.control.network())?;
+            let now = self.now();
+            for (id, mtu) in self.sandbox.way_mtus() {
+                self.control.set_way_mtu(now, *id, *mtu);
+            }
+            self.put_out();
+            publish = true;
+        }
+        if publish {
+            self.publish();
+        }
+        let gone: Vec<_> = self.turn.take_gone().collect();
+        for (id, generation) in gone {
+            self.vanished(id, generation);
+        }
+        let traps: Vec<_> = self.turn.take_traps().collect();
+        let now = self.now();
+        for (trap, octets) in traps {
+            self.control.handle_trap(now, &trap, &octets);
+        }
+        Ok(())
+    }
+
+    /// Does what control has put out; true when there is a plan that is not published yet.
+    fn put_out(&mut self) -> bool {
         let mut publish = false;
         let mut outputs = Vec::new();
         while let Some(output) = self.control.poll_output() {
@@ -462,23 +479,7 @@ impl Live {
             self.turn.originate(way, &wiring, now, netdev, &octets);
             self.originated += 1;
         }
-        if std::mem::take(&mut self.changed) {
-            self.sandbox.reconcile(self.control.network())?;
-            publish = true;
-        }
-        if publish {
-            self.publish();
-        }
-        let gone: Vec<_> = self.turn.take_gone().collect();
-        for (id, generation) in gone {
-            self.vanished(id, generation);
-        }
-        let traps: Vec<_> = self.turn.take_traps().collect();
-        let now = self.now();
-        for (trap, octets) in traps {
-            self.control.handle_trap(now, &trap, &octets);
-        }
-        Ok(())
+        publish
     }
 
     /// Gives plan and devices to the workers, which take them up in their next round.

@@ -5,6 +5,8 @@
 //! device keeps its descriptor, and so its worker, through renames and moves. What other programs change on a
 //! device stays as they made it, until the model changes the same thing.
 //!
+//! Tunnels that lead out of it have sockets in the namespace below (`tunnels`).
+//!
 //! Everything ends with the process: devices are not persistent, namespaces are held by descriptors.
 //! Only names in `/run/netns`, which `--host` gives, outlast it ([`leftovers`](super::leftovers)).
 
@@ -19,11 +21,12 @@ use nix::libc;
 use super::devices::{Device, wanted};
 use super::error::Error;
 use super::leftovers::{Names, RunId};
+use super::tunnels::Tunnels;
 use crate::attach::packet::Packet;
 use crate::attach::tap::{NAME_MAX, Tap};
 use crate::attach::{Attachment, Failure};
 use crate::netdev::{Kind, NamespaceId, Network};
-use crate::switch::AttachmentId;
+use crate::switch::{AttachmentId, NetdevId};
 use crate::sys::namespace;
 use crate::sys::netlink::{self, LinkChange, Netlink};
 use crate::wire::MacAddr;
@@ -61,6 +64,7 @@ pub struct Sandbox {
     devices: BTreeMap<AttachmentId, Live>,
     /// Vanished: not made again as long as their netdev lives.
     gone: HashSet<AttachmentId>,
+    tunnels: Tunnels,
     generation: u64,
     names: Names,
 }
@@ -85,13 +89,18 @@ struct Live {
 }
 
 impl Sandbox {
-    /// Takes the calling thread's namespace for the script's own. TAPs will have this many queues, or
-    /// one and no offloads.
+    /// Takes the calling thread's namespace for the script's own, and `below` for the host's. TAPs will have
+    /// this many queues, or one and no offloads.
     ///
     /// # Errors
     ///
     /// When `/proc` is missing, or this namespace is not ours to work in.
-    pub fn new(host: bool, run: RunId, queues: Option<usize>) -> Result<Self, Error> {
+    pub fn new(
+        host: bool,
+        below: OwnedFd,
+        run: RunId,
+        queues: Option<usize>,
+    ) -> Result<Self, Error> {
         let own = namespace::current_net()
             .and_then(|net| Space::open(None, net))
             .map_err(|error| match error.kind() {
@@ -104,6 +113,7 @@ impl Sandbox {
             spaces: BTreeMap::from([(NamespaceId::OWN, own)]),
             devices: BTreeMap::new(),
             gone: HashSet::new(),
+            tunnels: Tunnels::new(below),
             generation: 0,
             names: Names::new(run),
         })
@@ -122,13 +132,20 @@ impl Sandbox {
             .filter_map(|space| Some((space.name.as_deref()?, space.net.as_fd())))
     }
 
-    /// Returns the queues of every device, by attachment, with its generation.
+    /// Returns the MTU of the way that each tunnel takes which goes by the host, as far as it is known.
+    #[must_use]
+    pub fn way_mtus(&self) -> &[(NetdevId, Option<u32>)] {
+        self.tunnels.way_mtus()
+    }
+
+    /// Returns the queues of every device and every tunnel's socket, by attachment, with its generation.
     pub fn attachments(
         &self,
     ) -> impl Iterator<Item = (AttachmentId, &Arc<[Arc<dyn Attachment>]>, u64)> {
-        self.devices
-            .iter()
+        let devices = self.devices.iter();
+        devices
             .map(|(id, live)| (*id, &live.queues, live.generation))
+            .chain(self.tunnels.attachments())
     }
 
     /// Reads address and MTU of an existing NIC that the script uses without making it.
@@ -186,6 +203,7 @@ impl Sandbox {
             }
         }
         self.set_loopbacks(network)?;
+        self.tunnels.reconcile(network, &mut self.generation)?;
         self.remove_namespaces(network);
         Ok(())
     }

@@ -37,7 +37,7 @@ use super::wiring::Wiring;
 use crate::attach::{Attachment, BATCH, Batch, Failure};
 use crate::switch::{
     AttachmentCounters, AttachmentId, Copy, Counters, DropReason, Edit, Egress, NetdevId,
-    Originate, Trap, Verdict, forward_super_frames,
+    Originate, Trap, Unfinished, Verdict, forward_unfinished,
 };
 use crate::time::Instant;
 use crate::wire::offload::{Offload, Software};
@@ -137,12 +137,16 @@ impl Turn {
             (&mut frames, &mut offloads, &mut super_frames),
         );
         let frames = &frames[..count];
-        forward_super_frames(
+        let unfinished = Unfinished {
+            super_frames: &super_frames[..count],
+            offloads: &offloads[..count],
+        };
+        forward_unfinished(
             &wiring.plan,
             now,
             id,
             frames,
-            &super_frames[..count],
+            unfinished,
             &mut self.counters,
             &mut self.egress,
         );
@@ -327,8 +331,7 @@ impl Outlet {
             return Err(io::ErrorKind::InvalidData.into());
         };
         // A virtio-net header cannot speak of packets in packets.
-        let cut = around && offload.is_super_frame();
-        if !cut && to.takes(offload) {
+        if !around && to.takes(offload) {
             return to.send_unfinished(pieces, offload);
         }
         let mut result = Ok(());
@@ -371,10 +374,18 @@ fn left_to_do(copy: &Copy, offload: Offload, pieces: [&[u8]; 2], frame: &[u8]) -
     let [head, rest, before] =
         [pieces[0], pieces[1], frame].map(|octets| isize::try_from(octets.len()).unwrap_or(0));
     let by = head + rest - before;
-    offload.shifted(by).map(|offload| LeftToDo {
-        offload,
-        around: by > TAGS_MAX,
-    })
+    match offload.shifted(by) {
+        Some(offload) => Some(LeftToDo {
+            offload,
+            around: by > TAGS_MAX,
+        }),
+        // It was taken out of another packet, to whose own headers that was left to do.
+        None if by < -TAGS_MAX => Some(LeftToDo {
+            offload: Offload::NONE,
+            around: false,
+        }),
+        None => None,
+    }
 }
 
 /// Counts a copy, or a segment of one, that did not leave.

@@ -657,12 +657,6 @@ impl Network {
         id
     }
 
-    /// Whether an attachment is that of a socket of a namespace.
-    pub(super) fn is_underlay(&self, id: AttachmentId, ns: NamespaceId) -> bool {
-        let info = self.attachments.get(id.index());
-        info.is_some_and(|info| info.side == Side::Underlay(ns.number()))
-    }
-
     /// Takes a netdev out of its namespace; its entry and attachments stay behind.
     pub(super) fn unlist(&mut self, id: NetdevId) {
         let Netdev {

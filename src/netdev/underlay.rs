@@ -8,9 +8,11 @@
 //!
 //! Only namespaces that a VXLAN device sends and receives in have this. Live, too, it answers for the
 //! namespace beside the real stack there, which sees neither the tunnels' packets nor their fragments
-//! put together. A driver whose namespaces have sockets for tunnels says so
-//! ([`Network::set_real_stacks`]); then the plan leads to those, and nothing here is used. Neither of
-//! ours does.
+//! put together.
+//!
+//! Below the script's own namespace there may be a *host* ([`Network::set_host_below`]), as there is for the
+//! same script on Linux: devices there that nothing emulated could send for go by sockets of the host
+//! instead, and nothing here is used ([`Network::goes_by_host`] says which those are).
 //!
 //! Bounds: [`MAX_QUESTIONS`] addresses asked for, [`MAX_WAITING`] packets for each; [`MAX_PARTIAL`] datagrams
 //! of which fragments are there, each for [`REASSEMBLY`]. What is beyond them, or never answered, is lost
@@ -20,8 +22,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::vxlan::group_mac;
-use super::{Kind, NamespaceId, Netdev, Network};
-use crate::switch::vxlan::{Connected, Exit, Listener};
+use super::{Address, Kind, NamespaceId, Netdev, Network, VxlanDevice};
+use crate::switch::vxlan::{Connected, Exit, Listener, contains};
 use crate::switch::{AttachmentId, NetdevId, PlanUnderlay, PlanVxlan, Side};
 use crate::time::{Duration, Instant};
 use crate::wire::{
@@ -56,10 +58,12 @@ const MAX_FRAGMENTS: usize = 1_024;
 /// What goes on below VXLAN devices.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Underlay {
-    /// The namespaces have real stacks.
-    real: bool,
-    /// Their sockets, by namespace, IP version and port.
-    sockets: Vec<(NamespaceId, bool, u16, AttachmentId)>,
+    /// There is a host below the script's own namespace.
+    host: bool,
+    /// Its sockets, by IP version (true: 6) and port.
+    sockets: Vec<((bool, u16), AttachmentId)>,
+    /// The MTU of the way that devices' datagrams take there.
+    way_mtus: BTreeMap<NetdevId, u32>,
     questions: BTreeMap<(NetdevId, IpAddr), Question>,
     /// When neighbours that answered are no longer good.
     good_until: BTreeMap<(NetdevId, IpAddr), Instant>,
@@ -158,10 +162,116 @@ impl Partial {
 }
 
 impl Network {
-    /// Says that namespaces have real stacks: tunnels use their sockets. To be said before the first
-    /// command.
-    pub fn set_real_stacks(&mut self) {
-        self.underlay.real = true;
+    /// Says that there is a host below the script's own namespace.
+    pub const fn set_host_below(&mut self) {
+        self.underlay.host = true;
+    }
+
+    /// Whether a VXLAN device sends and receives by the host's own stack: one of the script's own namespace
+    /// that nothing emulated there is below. Of what the device says, the first counts:
+    ///
+    /// | the device has | emulated, if |
+    /// |---|---|
+    /// | `dev`, a netdev that the script makes | always |
+    /// | `local` | the script gives some netdev that address |
+    /// | `dev`, an outside wire | the script gives it an address of the device's family |
+    /// | `remote` | it is in a subnet of an address that the script gives |
+    /// | none of these | the script gives an address of its family to any netdev but a VXLAN device or a bridge |
+    #[must_use]
+    pub fn goes_by_host(&self, id: NetdevId) -> bool {
+        let Some(device) = self.vxlan_device(id) else {
+            return false;
+        };
+        self.underlay.host && device.underlay == NamespaceId::OWN && !self.is_emulated_below(device)
+    }
+
+    fn is_emulated_below(&self, device: &VxlanDevice) -> bool {
+        let config = &device.config;
+        let lower = device.lower.map(|lower| self.netdev(lower));
+        let made = |netdev: &Netdev| !matches!(netdev.kind, Kind::Outside { .. });
+        if lower.is_some_and(made) {
+            return true;
+        }
+        let mut netdevs = self
+            .in_namespace(device.underlay)
+            .filter(|netdev| !matches!(netdev.kind, Kind::Loopback));
+        let of_family = |netdev: &Netdev| {
+            let mut addresses = netdev.addresses.iter();
+            addresses.any(|it| it.ip.is_ipv6() == config.ipv6())
+        };
+        if !config.local.is_unspecified() {
+            let has = |netdev: &Netdev| netdev.addresses.iter().any(|it| it.ip == config.local);
+            return netdevs.any(has);
+        }
+        if let Some(lower) = lower {
+            return of_family(lower);
+        }
+        if let Some(remote) = config.endpoint() {
+            let reaches = |it: &Address| {
+                let subnet = it.peer.unwrap_or(it.ip);
+                contains(subnet, it.prefix, remote)
+            };
+            return netdevs.any(|netdev| netdev.addresses.iter().any(reaches));
+        }
+        netdevs.any(|netdev| {
+            let other = !matches!(netdev.kind, Kind::Vxlan(_) | Kind::Bridge(_));
+            other && of_family(netdev)
+        })
+    }
+
+    /// Notes the MTU of the way that a device's datagrams take on the host, if it is known.
+    pub fn set_way_mtu(&mut self, id: NetdevId, mtu: Option<u32>) {
+        let ways = &mut self.underlay.way_mtus;
+        let before = match mtu {
+            Some(mtu) => ways.insert(id, mtu),
+            None => ways.remove(&id),
+        };
+        if before != mtu {
+            self.touch();
+        }
+    }
+
+    /// Returns the VXLAN devices that are up and go by the host, each with the attachment of its socket.
+    pub fn host_tunnels(&self) -> impl Iterator<Item = (NetdevId, &VxlanDevice, AttachmentId)> {
+        let devices = self
+            .vxlan_devices()
+            .filter(|(id, _)| self.netdev(*id).up && self.goes_by_host(*id));
+        devices.filter_map(|(id, device)| Some((id, device, self.socket_of(device)?)))
+    }
+
+    fn socket_of(&self, device: &VxlanDevice) -> Option<AttachmentId> {
+        let key = (device.config.ipv6(), device.config.port);
+        let mut sockets = self.underlay.sockets.iter();
+        let (_, socket) = sockets.find(|(it, _)| *it == key)?;
+        Some(*socket)
+    }
+
+    /// Makes the attachments of sockets that devices have come to need. Called whenever commands have
+    /// changed something.
+    pub(crate) fn settle_sockets(&mut self) {
+        if !self.underlay.host {
+            return;
+        }
+        let wanted: Vec<_> = self
+            .vxlan_devices()
+            .filter(|(id, it)| {
+                self.netdev(*id).up && self.goes_by_host(*id) && self.socket_of(it).is_none()
+            })
+            .map(|(_, it)| (it.config.ipv6(), it.config.port))
+            .collect();
+        for (ipv6, port) in wanted {
+            if self
+                .underlay
+                .sockets
+                .iter()
+                .any(|(it, _)| *it == (ipv6, port))
+            {
+                continue;
+            }
+            let name = format!("vxlan{}:{port}", if ipv6 { 6 } else { 4 });
+            let socket = self.attach_underlay(NamespaceId::OWN, &name);
+            self.underlay.sockets.push(((ipv6, port), socket));
+        }
     }
 
     /// Returns how many packets of tunnels were lost because nobody answered for their endpoint, or
@@ -190,34 +300,6 @@ impl Network {
         self.underlay.partial.len() as u64
     }
 
-    /// Returns the sockets that tunnels want, by namespace, IP version (true: 6) and port.
-    pub fn sockets(&self) -> impl Iterator<Item = (NamespaceId, bool, u16, AttachmentId)> {
-        let listens = |(ns, ipv6, port, _): &(NamespaceId, bool, u16, AttachmentId)| {
-            self.vxlan_devices().any(|(id, device)| {
-                self.netdev(id).up
-                    && device.underlay == *ns
-                    && (device.config.ipv6(), device.config.port) == (*ipv6, *port)
-            })
-        };
-        self.underlay.sockets.iter().copied().filter(listens)
-    }
-
-    /// A VXLAN device is about to listen: it shall have a socket, if there is a real stack.
-    pub(super) fn want_socket(&mut self, id: NetdevId) {
-        let Some(device) = self.vxlan_device(id).filter(|_| self.underlay.real) else {
-            return;
-        };
-        let (ns, ipv6, port) = (device.underlay, device.config.ipv6(), device.config.port);
-        let known = self.underlay.sockets.iter();
-        let mut known = known.filter(|it| self.is_underlay(it.3, ns));
-        if known.any(|it| (it.0, it.1, it.2) == (ns, ipv6, port)) {
-            return;
-        }
-        let name = format!("vxlan{}:{port}", if ipv6 { 6 } else { 4 });
-        let socket = self.attach_underlay(ns, &name);
-        self.underlay.sockets.push((ns, ipv6, port, socket));
-    }
-
     /// Compiles the stacks of all namespaces, by their number; those without VXLAN devices are empty.
     pub(super) fn compile_underlays(
         &self,
@@ -232,7 +314,7 @@ impl Network {
             let Some(underlay) = underlays.get_mut(at) else {
                 continue;
             };
-            if underlay.exits.is_empty() && underlay.sockets.is_none() {
+            if underlay.exits.is_empty() {
                 *underlay = self.compile_underlay(device.underlay);
             }
             if let Some(index) = index(id).filter(|_| self.netdev(id).up) {
@@ -260,12 +342,6 @@ impl Network {
                 .flat_map(|netdev| netdev.addresses.iter().map(|it| it.ip))
                 .collect(),
             groups: self.vxlan_groups(ns).collect(),
-            sockets: self.underlay.real.then(|| {
-                let sockets = self.underlay.sockets.iter();
-                let here = sockets.filter(|it| it.0 == ns && self.is_underlay(it.3, ns));
-                here.map(|(_, ipv6, port, id)| (*ipv6, *port, *id))
-                    .collect()
-            }),
             ..PlanUnderlay::default()
         };
         for netdev in netdevs() {
@@ -334,6 +410,12 @@ impl Network {
         Some(PlanVxlan {
             netdev: id,
             underlay: device.underlay.number(),
+            socket: self
+                .goes_by_host(id)
+                .then(|| self.socket_of(device))
+                .flatten(),
+            way_mtu: self.underlay.way_mtus.get(&id).copied(),
+            lower: device.lower,
             fdb: std::sync::Arc::clone(&device.fdb),
             vni: config.vni,
             port: config.port,
@@ -349,10 +431,7 @@ impl Network {
             proxy: flags.proxy,
             rsc: flags.rsc,
             group_policy: flags.gbp,
-            checksum: match config.ipv6() {
-                true => !flags.zero_csum6_tx,
-                false => flags.udp_csum,
-            },
+            checksum: config.checksum(),
             zero_checksum6: flags.zero_csum6_rx,
             arp: netdev.arp,
             has_ipv6: netdev.has_ipv6(),
@@ -361,12 +440,10 @@ impl Network {
         })
     }
 
-    /// Whether the stack of a netdev's namespace is emulated for tunnels, and has somebody who listens.
+    /// Whether the stack of a netdev's namespace has somebody who listens to tunnels.
     pub(super) fn listens_below(&self, netdev: &Netdev) -> bool {
-        !self.underlay.real
-            && self
-                .vxlan_devices()
-                .any(|(id, it)| it.underlay == netdev.ns && self.netdev(id).up)
+        self.vxlan_devices()
+            .any(|(id, it)| it.underlay == netdev.ns && self.netdev(id).up)
     }
 
     /// A packet of a tunnel waits for its station's address. `octets` is the frame, all but that.
@@ -634,7 +711,7 @@ impl Network {
             return;
         };
         let netdev = self.netdev(id);
-        if self.underlay.real || !netdev.up {
+        if !netdev.up {
             return;
         }
         let source = first(netdev, |ip| match ip {

@@ -136,6 +136,15 @@ impl VxlanConfig {
         }
     }
 
+    /// Whether it sends with a UDP checksum.
+    #[must_use]
+    pub const fn checksum(&self) -> bool {
+        match self.ipv6() {
+            true => !self.flags.zero_csum6_tx,
+            false => self.flags.udp_csum,
+        }
+    }
+
     /// What those who share a port have to agree on (`VXLAN_F_RCV_FLAGS`).
     const fn shared(&self) -> (bool, bool, bool) {
         (
@@ -640,7 +649,6 @@ impl Network {
             return;
         }
         if up {
-            self.want_socket(id);
             self.join_group(id);
         } else {
             self.leave_group(id);
@@ -679,7 +687,9 @@ impl Network {
         if !groups.contains(&mac) {
             groups.push(mac);
         }
-        self.report_group(lower, ip);
+        if !self.goes_by_host(id) {
+            self.report_group(lower, ip);
+        }
         self.touch();
     }
 

@@ -6,6 +6,7 @@ use super::trail::Trail;
 use super::transit::{Edit, Heads, Transit};
 use super::{AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};
 use crate::wire::Vid;
+use crate::wire::offload::Software;
 
 /// One copy of a frame on its way out of an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,10 @@ pub struct Egress {
     pub(super) trail: Trail,
     /// Where octets are put together that do not stay where they are.
     pub(super) scratch: Vec<u8>,
+    /// Likewise, for one segment of a super-frame.
+    pub(super) segment: Vec<u8>,
+    /// Cuts super-frames that leave their ordinary way.
+    pub(super) software: Software,
 }
 
 impl Egress {

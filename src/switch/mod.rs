@@ -39,7 +39,7 @@ pub use ipvlan::{PlanIpvlan, PlanIpvlanChild};
 pub use macvlan::{PlanMacvlan, PlanMacvlanPort};
 pub use mdb::Mdb;
 pub use multicast_stats::MulticastCounters;
-pub use path::{Originate, forward, forward_super_frames, hand_up, originate};
+pub use path::{Originate, Unfinished, forward, forward_unfinished, hand_up, originate};
 pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
     PlanVlans, PortNo, PortSet, Receive, Side, Transmit,

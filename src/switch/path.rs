@@ -14,6 +14,7 @@ use super::{
     ipvlan, macvlan, vlan, vxlan,
 };
 use crate::time::Instant;
+use crate::wire::offload::Offload;
 use crate::wire::{ETHERNET_HEADER, Ethernet, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 
 /// Netdev-to-netdev hops that one frame and all its copies may make. Enough for one broadcast in a
@@ -32,21 +33,47 @@ pub fn forward<'a>(
     counters: &'a mut Counters,
     egress: &'a mut Egress,
 ) {
-    forward_super_frames(plan, now, ingress, frames, &[], counters, egress);
+    forward_unfinished(
+        plan,
+        now,
+        ingress,
+        frames,
+        Unfinished::NONE,
+        counters,
+        egress,
+    );
 }
 
-/// [`forward`] with super-frames among the frames, which stand for several and which no MTU stops
-/// (`is_skb_forwardable`). `super_frames` says which they are, by frame; none beyond its end.
-pub fn forward_super_frames<'a>(
+/// What is left to do to the frames of a batch, by frame; nothing beyond the end of either.
+#[derive(Clone, Copy, Debug)]
+pub struct Unfinished<'a> {
+    /// Which of them are super-frames: read of every frame.
+    pub super_frames: &'a [bool],
+    /// What exactly is left: read by who looks into a frame, or cuts it.
+    pub offloads: &'a [Offload],
+}
+
+impl Unfinished<'_> {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        super_frames: &[],
+        offloads: &[],
+    };
+}
+
+/// [`forward`] with frames to which something is left to do: checksums to finish, and super-frames, which
+/// stand for several and which no MTU stops (`is_skb_forwardable`).
+pub fn forward_unfinished<'a>(
     plan: &'a Plan,
     now: Instant,
     ingress: AttachmentId,
     frames: &[&'a [u8]],
-    super_frames: &[bool],
+    unfinished: Unfinished<'a>,
     counters: &'a mut Counters,
     egress: &'a mut Egress,
 ) {
     let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
+    walk.offloads = unfinished.offloads;
     if frames.len() > 1 {
         walk.prefetch(ingress, frames);
     }
@@ -54,7 +81,7 @@ pub fn forward_super_frames<'a>(
     let mut verdicts = std::mem::take(&mut walk.egress.verdicts);
     verdicts.extend((0u32..).zip(frames).map(|(index, octets)| {
         total += octets.len() as u64;
-        walk.super_frame = super_frames.get(index as usize) == Some(&true);
+        walk.super_frame = unfinished.super_frames.get(index as usize) == Some(&true);
         walk.run(ingress, index, octets)
     }));
     walk.egress.verdicts = verdicts;
@@ -190,6 +217,8 @@ pub(super) struct Walk<'a> {
     pub(super) octets: &'a [u8],
     /// It stands for several, which fit where it does not.
     pub(super) super_frame: bool,
+    /// What is left to do to each frame of the batch.
+    offloads: &'a [Offload],
     pub(super) header: Header,
     /// The priority of the frame (`skb->priority`): only VLAN devices give it one.
     pub(super) priority: u32,
@@ -227,6 +256,7 @@ impl<'a> Walk<'a> {
             frame: 0,
             octets: &[],
             super_frame: false,
+            offloads: &[],
             header: Header::NONE,
             priority: 0,
             mistaken: None,
@@ -329,7 +359,7 @@ impl<'a> Walk<'a> {
         let netdev = &self.plan.netdevs[attachment.netdev.index()];
         if let Side::Underlay(underlay) = attachment.side {
             let transit = Transit::new(header.kind);
-            return vxlan::enter(self, attachment.netdev, underlay, &transit);
+            return vxlan::enter(self, ingress, attachment.netdev, underlay, &transit);
         }
         if !netdev.up {
             if attachment.side == Side::Wire {
@@ -837,6 +867,26 @@ impl<'a> Walk<'a> {
             .generate(self.octets, pieces, &mut transit);
         transit.tag = tag;
         transit
+    }
+
+    /// Returns what is left to do to a copy. Nothing is to what the path made itself, nor to a frame that was
+    /// taken out of one whose own checksum was left to do.
+    pub(super) fn left_to_do(&self, transit: &Transit) -> Offload {
+        let offload = self.offloads.get(self.frame as usize).copied();
+        let offload = offload.filter(|it| !it.is_none() && !transit.made_here(self.octets));
+        let signed = |length: usize| isize::try_from(length).unwrap_or(0);
+        let by = signed(self.len(transit)) - signed(self.octets.len());
+        let shifted = offload.and_then(|offload| offload.shifted(by));
+        shifted.unwrap_or(Offload::NONE)
+    }
+
+    /// A super-frame was cut on its way, into some frames.
+    pub(super) fn count_segments(&mut self, segments: u64) {
+        if let Some(ingress) = self.ingress {
+            let counters = &mut self.counters.attachments[ingress.index()];
+            counters.segmented += 1;
+            counters.segments += segments;
+        }
     }
 
     /// Returns the length of a copy on a wire, tag included.

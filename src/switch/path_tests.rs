@@ -763,12 +763,15 @@ fn no_mtu_stops_a_super_frame() {
     let long = frame(station(9), station(1), 9000);
     for (frames, copies) in [([false, true], 2), ([true, false], 2), ([true, true], 4)] {
         for ingress in [wire(1), HOST] {
-            super::forward_super_frames(
+            super::forward_unfinished(
                 &b.plan,
                 b.now,
                 ingress,
                 &[&long, &long],
-                &frames,
+                Unfinished {
+                    super_frames: &frames,
+                    offloads: &[],
+                },
                 &mut b.counters,
                 &mut b.egress,
             );

@@ -90,6 +90,11 @@ impl Transit {
         self.head.len != 0
     }
 
+    /// Whether nothing of the ingress frame is in it.
+    pub(super) const fn made_here(&self, frame: &[u8]) -> bool {
+        self.head.len != 0 && self.skip as usize == frame.len()
+    }
+
     /// Whether its octets, tag included, have changed their place or value in any way.
     #[inline(always)]
     const fn untouched(&self) -> bool {

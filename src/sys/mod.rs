@@ -1,12 +1,13 @@
 //! System calls: every `unsafe` of the live edge and every wrapper that the crates lack.
 //!
-//! [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs, [`packet`] opens
+//! [`datagram`] opens the sockets of tunnels, [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs, [`packet`] opens
 //! `AF_PACKET` sockets, [`tun`] TAP devices with offloads, [`process`] starts programs in a namespace
 //! and waits for signals. Functions return `io::Error` as the kernel gave it; what the user can do
 //! about it is said further up.
 
 #![allow(unsafe_code)]
 
+pub mod datagram;
 pub mod namespace;
 pub mod netlink;
 pub mod packet;

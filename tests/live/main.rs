@@ -13,6 +13,7 @@ mod options;
 mod place;
 mod reach;
 mod spanning_tree;
+mod tunnels;
 mod vlans;
 mod vxlan;
 

@@ -46,6 +46,11 @@ impl Place {
         self.enter.iter().map(String::as_str).collect()
     }
 
+    /// Returns the process that holds the namespace.
+    pub(crate) fn pid(&self) -> u32 {
+        self.holder.id()
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.enter[0]);
         command.args(&self.enter[1..]).args(words);
@@ -87,6 +92,32 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = self.holder.kill();
         let _ = self.holder.wait();
+    }
+}
+
+/// A program that runs in a namespace until it is ended.
+pub(crate) struct Background(Child);
+
+impl Background {
+    /// Starts it.
+    pub(crate) fn start(place: &Place, words: &[&str]) -> Self {
+        let mut command = place.command(words);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// Asks it to end, and waits.
+    pub(crate) fn end(mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.0.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

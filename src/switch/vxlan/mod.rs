@@ -4,7 +4,13 @@
 //! the frame gets headers in front and leaves as an IP packet of the device's *underlay*, the namespace
 //! it was made in. `receive` is an IP packet that goes up to the stack of such a namespace: what is a
 //! datagram to a port that a device listens to is taken out of its headers and comes in by that device.
-//! Payload is copied neither way; only what has to be cut (fragments, octets behind the datagram) is.
+//! Payload is copied neither way; only what has to be cut (fragments, octets behind the datagram) is. Where
+//! a host is below instead (`PlanVxlan::socket`), packets go to its socket and come from it, and the host's
+//! stack finds the way.
+//!
+//! A frame to which something is left to do stays as it is where it leaves in one packet by a way that is
+//! known; who sends that packet finishes it, outer headers and all. Otherwise it is finished here, a
+//! super-frame cut in its segments. What fits is asked of the longest segment.
 //!
 //! | inside | outside |
 //! |---|---|
@@ -31,13 +37,13 @@ pub use fdb::{
     Addition, How, Learned, Lifetime, MAX_ENTRIES, MAX_REMOTES, Marks, Refused, Remote, Remotes,
     VxlanEntry, VxlanFdb,
 };
-pub use underlay::{Connected, Exit, Listener, PlanUnderlay};
+pub use underlay::{Connected, Exit, Listener, PlanUnderlay, contains};
 
 use super::egress::TrapKind;
 use super::neighbours::Station;
 use super::path::Walk;
 use super::transit::Transit;
-use super::{DropReason, NetdevId, PacketType, Plan};
+use super::{AttachmentId, DropReason, NetdevId, PacketType, Plan};
 use crate::wire::{
     Arp, Datagram, DatagramError, ETHER_ARP, ETHER_IPV4, ETHER_IPV6, ETHERNET_HEADER, Envelope,
     IPV4_HEADER, IPV6_HEADER, MacAddr, Neighbour, NeighbourKind, Sum, Tag, UDP_HEADER,
@@ -83,6 +89,12 @@ pub struct PlanVxlan {
     pub port: u16,
     /// Speaks IPv6.
     pub ipv6: bool,
+    /// The socket of the host that it sends and receives by; `None` where the stack below is emulated.
+    pub socket: Option<AttachmentId>,
+    /// The MTU of its way on the host, if that is known.
+    pub way_mtu: Option<u32>,
+    /// `dev`.
+    pub lower: Option<NetdevId>,
     /// The source of what it sends; `None` for what the route says.
     pub local: Option<IpAddr>,
     /// Source ports, the second excluded.
@@ -136,6 +148,13 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
     }
     // A VXLAN device takes no tag in metadata.
     walk.settle_tag(&mut transit);
+    if walk.is_put_in(&transit) && !walk.left_to_do(&transit).is_none() {
+        // Who cuts a super-frame sees one packet around it, not two.
+        return each_whole(walk, id, &transit, |walk, frame| {
+            let copy = walk.generated(frame);
+            transmit(walk, id, index, copy);
+        });
+    }
     if device.proxy && proxied(walk, device, &transit) {
         return;
     }
@@ -377,32 +396,10 @@ fn send(
         destination_port: port,
         checksum: device.checksum,
     };
-    let route = match &underlay.sockets {
-        Some(sockets) => {
-            let key = (device.ipv6, device.port);
-            let socket = sockets.iter().find(|(v6, port, _)| (*v6, *port) == key);
-            let Some((_, _, socket)) = socket else {
-                return fail(walk, id, DropReason::TunnelNoRoute);
-            };
-            envelope.source = device.local.unwrap_or(match remote.ip {
-                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-            });
-            // The real stack chooses the source, and sums up.
-            envelope.checksum = false;
-            put_in(
-                walk,
-                &mut transit,
-                &envelope,
-                vni,
-                MacAddr::ZERO,
-                MacAddr::ZERO,
-            );
-            count_tx(walk, id, &transit, &envelope, inner);
-            return walk.leave(*socket, PacketType::Host, &transit);
-        }
-        None => underlay.route(remote, device.local),
-    };
+    if let Some(socket) = device.socket {
+        return send_by_socket(walk, device, remote, socket, envelope, vni, inner, transit);
+    }
+    let route = underlay.route(remote, device.local);
     let way = match route {
         Ok(Route::By(way)) if way.netdev == id => {
             return fail(walk, id, DropReason::TunnelLoop);
@@ -420,13 +417,9 @@ fn send(
         Err(reason) => return fail(walk, id, reason),
     };
     let exit = &plan.netdevs[way.netdev.index()];
-    let payload = walk.len(&transit) - inner.start;
-    let mtu = (exit.mtu as usize).saturating_sub(device.headroom());
-    if payload > mtu
-        && device.bridged
-        && transit.kind != PacketType::Host
-        && too_big::answer(walk, device, &transit, mtu)
-    {
+    let offload = walk.left_to_do(&transit);
+    let longest = offload.longest(walk.len(&transit));
+    if answered_too_big(walk, device, &transit, longest - inner.start, exit.mtu) {
         return;
     }
     envelope.source = way.source;
@@ -443,25 +436,106 @@ fn send(
         NextHop::Unknown => None,
     };
     let to = station.unwrap_or(MacAddr::ZERO);
-    let len = walk.len(&transit) + envelope.length() + VXLAN_HEADER;
-    if len > usize::from(u16::MAX) {
+    let added = envelope.length() + VXLAN_HEADER;
+    if longest + added > usize::from(u16::MAX) {
         return fail(walk, id, DropReason::TunnelOversize);
     }
-    let fits = len <= exit.mtu as usize;
+    let fits = longest + added <= exit.mtu as usize;
     if !fits && (envelope.df || device.ipv6) {
         return fail(walk, id, DropReason::TunnelOversize);
     }
-    put_in(walk, &mut transit, &envelope, vni, to, exit.mac);
+    // What waits, waits whole; and a length has 16 bits.
+    let finished =
+        !offload.is_none() && (station.is_none() || walk.len(&transit) + added > u16::MAX.into());
+    put_in(walk, &mut transit, &envelope, vni, [to, exit.mac]);
     count_tx(walk, id, &transit, &envelope, inner);
     transit.kind = PacketType::Host;
     walk.tunnels += 1;
-    if remote.ip.is_multicast() || !fits {
+    if remote.ip.is_multicast() || !fits || finished {
         // Bridges look into what is sent to a group, and fragments are cut anyway.
-        whole_or_in_pieces(walk, &way, station, transit);
+        finish(walk, &way, station, &transit);
     } else {
         go_out(walk, &way, station, transit);
     }
     walk.tunnels -= 1;
+}
+
+/// Sends a copy by a socket of the host, whose stack does what the emulated one would.
+#[expect(clippy::too_many_arguments, reason = "all that `send` has found out")]
+fn send_by_socket(
+    walk: &mut Walk<'_>,
+    device: &PlanVxlan,
+    remote: &Remote,
+    socket: AttachmentId,
+    mut envelope: Envelope,
+    vni: u32,
+    inner: Inner,
+    mut transit: Transit,
+) {
+    let id = device.netdev;
+    let longest = walk.left_to_do(&transit).longest(walk.len(&transit));
+    let len = longest + envelope.length() + VXLAN_HEADER;
+    if let Some(mtu) = device.way_mtu {
+        if answered_too_big(walk, device, &transit, longest - inner.start, mtu) {
+            return;
+        }
+        if len > mtu as usize && (envelope.df || device.ipv6) {
+            return fail(walk, id, DropReason::TunnelOversize);
+        }
+    }
+    if len > usize::from(u16::MAX) {
+        return fail(walk, id, DropReason::TunnelOversize);
+    }
+    let any = match remote.ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    envelope.source = device.local.unwrap_or(any);
+    // The host sums up.
+    let front = exit_addresses(remote.via, std::mem::take(&mut envelope.checksum));
+    put_in(walk, &mut transit, &envelope, vni, front);
+    count_tx(walk, id, &transit, &envelope, inner);
+    walk.leave(socket, PacketType::Host, &transit);
+}
+
+/// What stands in the place of Ethernet addresses in front of a packet that goes to a socket: by which netdev
+/// it is to leave, if it matters, and whether with a checksum.
+#[must_use]
+pub fn exit_addresses(by: Option<NetdevId>, checksum: bool) -> [MacAddr; 2] {
+    let (id, said) = by.map_or((0, 0), |NetdevId(id)| (id, 1));
+    let [a, b, c, d] = id.to_be_bytes();
+    [
+        MacAddr::new([said, 0, a, b, c, d]),
+        MacAddr::new([0, 0, 0, 0, 0, checksum.into()]),
+    ]
+}
+
+/// Reads [`exit_addresses`] of a packet's Ethernet header.
+#[must_use]
+pub const fn exit_of(header: &[u8; ETHERNET_HEADER]) -> (Option<NetdevId>, bool) {
+    let id = u32::from_be_bytes([header[2], header[3], header[4], header[5]]);
+    let by = if header[0] == 1 {
+        Some(NetdevId(id))
+    } else {
+        None
+    };
+    (by, header[11] == 1)
+}
+
+/// Whether a frame that is too long for its way was answered instead of being sent. `payload` is the octets
+/// behind its header, of the longest segment; `mtu` is that of the way.
+fn answered_too_big(
+    walk: &mut Walk<'_>,
+    device: &PlanVxlan,
+    transit: &Transit,
+    payload: usize,
+    mtu: u32,
+) -> bool {
+    let mtu = (mtu as usize).saturating_sub(device.headroom());
+    payload > mtu
+        && device.bridged
+        && transit.kind != PacketType::Host
+        && too_big::answer(walk, device, transit, mtu)
 }
 
 /// Writes the headers in front of a frame.
@@ -470,12 +544,20 @@ fn put_in(
     transit: &mut Transit,
     envelope: &Envelope,
     vni: u32,
-    to: MacAddr,
-    from: MacAddr,
+    [to, from]: [MacAddr; 2],
 ) {
     let vxlan = Vxlan::new(vni).octets();
+    // A checksum over what is not finished would be wrong: whoever finishes it sums up where one is.
+    let later = envelope.checksum && !walk.left_to_do(transit).is_none();
+    let envelope = Envelope {
+        checksum: envelope.checksum && !later,
+        ..*envelope
+    };
     let pieces = walk.from(transit, 0);
-    let (headers, len) = envelope.write([&vxlan[..], pieces[0], pieces[1]].into_iter());
+    let (mut headers, len) = envelope.write([&vxlan[..], pieces[0], pieces[1]].into_iter());
+    if later {
+        headers[len - 2..len].fill(0xff);
+    }
     let mut front = [0; FRONT_MAX];
     front[..6].copy_from_slice(&to.octets());
     front[6..12].copy_from_slice(&from.octets());
@@ -507,45 +589,80 @@ fn go_out(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, transit: Tra
     }
 }
 
-/// An IPv4 packet leaves in as many pieces as it takes (`ip_do_fragment`), each of which is a frame of
-/// its own.
-fn whole_or_in_pieces(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, transit: Transit) {
-    let mtu = walk.plan.netdevs[way.netdev.index()].mtu as usize;
+/// A packet leaves finished, and in as many pieces as it takes.
+fn finish(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, transit: &Transit) {
+    each_whole(walk, way.netdev, transit, |walk, packet| {
+        in_pieces(walk, way, station, packet);
+    });
+}
+
+/// Does whatever is left to do to a copy, which may become several; `by` is where it is lost if that cannot
+/// be done. The buffer may be longer meanwhile.
+fn each_whole<'a>(
+    walk: &mut Walk<'a>,
+    by: NetdevId,
+    transit: &Transit,
+    mut each: impl FnMut(&mut Walk<'a>, &mut Vec<u8>),
+) {
+    let offload = walk.left_to_do(transit);
     let mut buffer = walk.take_scratch();
     buffer.clear();
-    for piece in walk.from(&transit, 0) {
+    for piece in walk.from(transit, 0) {
         buffer.extend_from_slice(piece);
     }
-    let end = buffer.len();
-    if end - ETHERNET_HEADER <= mtu {
-        let copy = walk.generated(&buffer);
-        go_out(walk, way, station, copy);
+    if offload.is_none() {
+        each(walk, &mut buffer);
     } else {
-        const HEADER: usize = ETHERNET_HEADER + IPV4_HEADER;
-        // Eight octets are the unit of offsets.
-        let room = (mtu.saturating_sub(IPV4_HEADER) & !7).max(8);
-        let mut at = HEADER;
-        while at < end {
-            let upto = (at + room).min(end);
-            let start = buffer.len();
-            buffer.extend_from_within(..HEADER);
-            let header = &mut buffer[start + ETHERNET_HEADER..];
-            let length = u16::try_from(IPV4_HEADER + upto - at).unwrap_or(u16::MAX);
-            header[2..4].copy_from_slice(&length.to_be_bytes());
-            let more = if upto < end { 0x2000 } else { 0 };
-            let offset = u16::try_from((at - HEADER) / 8).unwrap_or(0) | more;
-            header[6..8].copy_from_slice(&offset.to_be_bytes());
-            header[10..12].fill(0);
-            let sum = Sum::default().with(&header[..IPV4_HEADER]).checksum();
-            header[10..12].copy_from_slice(&sum.to_be_bytes());
-            buffer.extend_from_within(at..upto);
-            let copy = walk.generated(&buffer[start..]);
-            buffer.truncate(start);
-            go_out(walk, way, station, copy);
-            at = upto;
+        let (mut software, mut segment) = walk.take_software();
+        let mut count = 0;
+        let done = software.finish([&buffer, &[]], offload, |[head, rest]| {
+            segment.clear();
+            segment.extend_from_slice(head);
+            segment.extend_from_slice(rest);
+            each(walk, &mut segment);
+            count += 1;
+        });
+        walk.give_software(software, segment);
+        if done.is_err() {
+            walk.lose(by, DropReason::OffloadHeaders);
+        } else if offload.is_super_frame() {
+            walk.count_segments(count);
         }
     }
     walk.give_scratch(buffer);
+}
+
+/// An IPv4 packet leaves in as many pieces as it takes (`ip_do_fragment`), each of which is a frame of
+/// its own. The buffer may be longer meanwhile.
+fn in_pieces(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, buffer: &mut Vec<u8>) {
+    const HEADER: usize = ETHERNET_HEADER + IPV4_HEADER;
+    let mtu = walk.plan.netdevs[way.netdev.index()].mtu as usize;
+    let end = buffer.len();
+    if end - ETHERNET_HEADER <= mtu {
+        let copy = walk.generated(buffer);
+        return go_out(walk, way, station, copy);
+    }
+    // Eight octets are the unit of offsets.
+    let room = (mtu.saturating_sub(IPV4_HEADER) & !7).max(8);
+    let mut at = HEADER;
+    while at < end {
+        let upto = (at + room).min(end);
+        buffer.extend_from_within(..HEADER);
+        let header = &mut buffer[end + ETHERNET_HEADER..];
+        let length = u16::try_from(IPV4_HEADER + upto - at).unwrap_or(u16::MAX);
+        header[2..4].copy_from_slice(&length.to_be_bytes());
+        let more = if upto < end { 0x2000 } else { 0 };
+        let offset = u16::try_from((at - HEADER) / 8).unwrap_or(0) | more;
+        header[6..8].copy_from_slice(&offset.to_be_bytes());
+        header[10..12].fill(0);
+        let sum = Sum::default().with(&header[..IPV4_HEADER]).checksum();
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+        buffer.extend_from_within(at..upto);
+        let copy = walk.generated(&buffer[end..]);
+        buffer.truncate(end);
+        go_out(walk, way, station, copy);
+        at = upto;
+    }
 }
 
 /// A frame goes from one device to another of the same host without ever being put in
@@ -623,7 +740,8 @@ pub(super) fn receive(walk: &mut Walk<'_>, id: NetdevId, underlay: u32, transit:
     if !stack.listens(outer.source.is_ipv6(), outer.destination_port) {
         return false;
     }
-    if let Err(reason) = take_out(walk, id, stack, &outer, packet, transit) {
+    let by = Brought::Stack;
+    if let Err(reason) = take_out(walk, id, by, stack, &outer, packet, transit) {
         walk.counters.netdevs[id.index()].rx_dropped += u64::from(reason == DropReason::TunnelIp);
         walk.lose(id, reason);
     }
@@ -632,7 +750,13 @@ pub(super) fn receive(walk: &mut Walk<'_>, id: NetdevId, underlay: u32, transit:
 
 /// A datagram came in by the socket of a real stack, behind headers that the socket made.
 #[inline(never)]
-pub(super) fn enter(walk: &mut Walk<'_>, id: NetdevId, underlay: u32, transit: &Transit) {
+pub(super) fn enter(
+    walk: &mut Walk<'_>,
+    socket: AttachmentId,
+    id: NetdevId,
+    underlay: u32,
+    transit: &Transit,
+) {
     let plan: &Plan = walk.plan;
     let stack = &plan.underlays[underlay as usize];
     let mut buffer = [0; PEEK];
@@ -645,7 +769,10 @@ pub(super) fn enter(walk: &mut Walk<'_>, id: NetdevId, underlay: u32, transit: &
         ))
     });
     let result = match outer {
-        Some((outer, packet)) => take_out(walk, id, stack, &outer, packet, transit),
+        Some((outer, packet)) => {
+            let by = Brought::Socket(socket);
+            take_out(walk, id, by, stack, &outer, packet, transit)
+        }
         None => Err(DropReason::TunnelIp),
     };
     if let Err(reason) = result {
@@ -653,10 +780,20 @@ pub(super) fn enter(walk: &mut Walk<'_>, id: NetdevId, underlay: u32, transit: &
     }
 }
 
+/// Who brought a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Brought {
+    /// The emulated stack, which has looked at nothing but the addresses.
+    Stack,
+    /// A socket of the host, behind headers that were made here.
+    Socket(AttachmentId),
+}
+
 /// Takes a frame out of a datagram (`vxlan_rcv`). `packet` is how the IP packet begins.
 fn take_out(
     walk: &mut Walk<'_>,
     by: NetdevId,
+    brought: Brought,
     stack: &PlanUnderlay,
     outer: &Datagram,
     packet: &[u8],
@@ -670,12 +807,13 @@ fn take_out(
             DatagramError::Udp => DropReason::TunnelUdp,
         })?;
     let ipv6 = outer.source.is_ipv6();
-    let real = stack.sockets.is_some();
-    if !real {
+    if brought == Brought::Stack {
         if stack.is_martian(outer.source) {
             return Err(DropReason::TunnelSource);
         }
-        if outer.has_checksum {
+        if !walk.left_to_do(transit).is_none() {
+            // It comes from this machine, and somebody has yet to sum up (CHECKSUM_PARTIAL).
+        } else if outer.has_checksum {
             let pieces = walk.from(transit, ETHERNET_HEADER + outer.start);
             if !outer.sums_up(pieces) {
                 return Err(DropReason::TunnelChecksum);
@@ -692,9 +830,15 @@ fn take_out(
     if !header.has_vni() {
         return Err(DropReason::VxlanFlags);
     }
-    let found = stack.listener(ipv6, outer.destination_port, header.vni(), Some(by));
-    let device = found.ok_or(DropReason::VxlanVni)?;
-    let device = &walk.plan.vxlans[device as usize];
+    let plan: &Plan = walk.plan;
+    let only = (brought == Brought::Stack).then_some(by);
+    let found = stack.listener(ipv6, outer.destination_port, header.vni(), only);
+    let device = found.and_then(|device| plan.vxlans.get(device as usize));
+    let device = device.filter(|device| match brought {
+        Brought::Stack => true,
+        Brought::Socket(socket) => device.socket == Some(socket),
+    });
+    let device = device.ok_or(DropReason::VxlanVni)?;
     let front = ETHERNET_HEADER + outer.start + UDP_HEADER + VXLAN_HEADER;
     let length = datagram - UDP_HEADER - VXLAN_HEADER;
     if length < ETHERNET_HEADER {
@@ -715,13 +859,18 @@ fn take_out(
         return Err(DropReason::VxlanOwnSource);
     }
     if device.learning {
+        // Of the host's netdevs, only the one that the device names is known.
+        let by = match brought {
+            Brought::Stack => Some(by),
+            Brought::Socket(_) => device.lower,
+        };
         learn(walk, device, by, outer, source)?;
     }
     let inner = untagged(frame).ok_or(DropReason::VxlanInnerIp)?;
     let congested = decapsulate_ecn(outer.tos, inner).ok_or(DropReason::VxlanCongestion)?;
     let mut copy = *transit;
     copy.tag = None;
-    if congested || outer.end > available || length != walk.len(transit) - front {
+    if congested || length != walk.len(transit) - front {
         copy = rewritten(walk, transit, front, length, congested);
     } else {
         walk.decapsulate(&mut copy, front);
@@ -744,7 +893,7 @@ fn accepts_zero_checksum(plan: &Plan, stack: &PlanUnderlay, outer: &Datagram) ->
 fn learn(
     walk: &Walk<'_>,
     device: &PlanVxlan,
-    by: NetdevId,
+    by: Option<NetdevId>,
     outer: &Datagram,
     source: MacAddr,
 ) -> Result<(), DropReason> {
@@ -752,7 +901,7 @@ fn learn(
         return Err(DropReason::VxlanSource);
     }
     let scoped = matches!(outer.source, IpAddr::V6(ip) if ip.is_unicast_link_local());
-    let remote = device.remote(outer.source, scoped.then_some(by));
+    let remote = device.remote(outer.source, by.filter(|_| scoped));
     match device.fdb.learn(walk.now, source, remote) {
         Learned::Elsewhere => Err(DropReason::VxlanElsewhere),
         Learned::Known | Learned::New | Learned::Moved | Learned::Full => Ok(()),
@@ -791,6 +940,11 @@ fn rewritten(
         buffer.extend_from_slice(piece);
     }
     buffer.truncate(length);
+    let by = isize::try_from(front).unwrap_or(0);
+    if let Some(mut offload) = walk.left_to_do(transit).shifted(-by) {
+        // What is made here is whole; nobody sends super-frames in other frames.
+        offload.finish(&mut buffer);
+    }
     if congested {
         mark_congestion(&mut buffer);
     }

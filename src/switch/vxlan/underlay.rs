@@ -2,13 +2,12 @@
 //!
 //! It is as much of a host's IP as tunnels need, read from what commands configured: local addresses,
 //! connected subnets (nothing else is routed here), neighbours, groups joined, and which device listens
-//! to which port. Where the stack of the namespace is a real one, as it is live, none of that is asked:
-//! datagrams go to a socket there, and come from it.
+//! to which port.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Remote;
-use crate::switch::{AttachmentId, DropReason, NetdevId};
+use crate::switch::{DropReason, NetdevId};
 use crate::wire::MacAddr;
 
 /// How one namespace sends and receives what is in VXLAN.
@@ -30,9 +29,6 @@ pub struct PlanUnderlay {
     pub exits: Vec<Exit>,
     /// Who is there, by netdev and address.
     pub neighbours: Vec<((NetdevId, IpAddr), MacAddr)>,
-    /// Sockets of a real stack, by IP version (true: 6) and port: then nothing of the above but the
-    /// listeners counts.
-    pub sockets: Option<Vec<(bool, u16, AttachmentId)>>,
 }
 
 /// A VXLAN device that listens.
@@ -231,7 +227,8 @@ impl PlanUnderlay {
 }
 
 /// Whether a subnet has an address.
-fn contains(subnet: IpAddr, prefix: u8, ip: IpAddr) -> bool {
+#[must_use]
+pub fn contains(subnet: IpAddr, prefix: u8, ip: IpAddr) -> bool {
     match (subnet, ip) {
         (IpAddr::V4(subnet), IpAddr::V4(ip)) => {
             let low = 32 - u32::from(prefix.min(32));

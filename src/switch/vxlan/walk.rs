@@ -2,8 +2,9 @@
 
 use crate::switch::path::{Header, Walk, kind_for};
 use crate::switch::transit::Transit;
-use crate::switch::{DropReason, NetdevId, PacketType};
-use crate::wire::MacAddr;
+use crate::switch::{DropReason, Egress, NetdevId, PacketType};
+use crate::wire::offload::Software;
+use crate::wire::{ETHERNET_HEADER, IPV4_HEADER, MacAddr, UDP_HEADER};
 
 impl<'a> Walk<'a> {
     /// Returns the source of a copy.
@@ -32,6 +33,11 @@ impl<'a> Walk<'a> {
         self.egress.heads.from(transit, self.octets, start)
     }
 
+    /// Whether another packet was put around a copy: tags alone are shorter.
+    pub(super) fn is_put_in(&self, transit: &Transit) -> bool {
+        self.len(transit) >= self.octets.len() + ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER
+    }
+
     /// Puts octets in front of a copy.
     pub(super) fn encapsulate(&mut self, transit: &mut Transit, front: &[u8]) {
         let heads = &mut self.egress.heads;
@@ -55,6 +61,19 @@ impl<'a> Walk<'a> {
     /// Takes the buffer in which octets are put together; to be given back.
     pub(super) fn take_scratch(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.egress.scratch)
+    }
+
+    /// Takes what cuts super-frames, and a buffer for one segment; to be given back.
+    pub(super) fn take_software(&mut self) -> (Software, Vec<u8>) {
+        let Egress {
+            software, segment, ..
+        } = &mut *self.egress;
+        (std::mem::take(software), std::mem::take(segment))
+    }
+
+    /// Gives them back.
+    pub(super) fn give_software(&mut self, software: Software, segment: Vec<u8>) {
+        (self.egress.software, self.egress.segment) = (software, segment);
     }
 
     /// Gives the buffer back.

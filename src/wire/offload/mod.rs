@@ -180,6 +180,18 @@ impl Offload {
         }
     }
 
+    /// Returns the octets of the longest frame that a frame of some octets stands for: itself, unless it is
+    /// a super-frame.
+    #[must_use]
+    pub fn longest(&self, length: usize) -> usize {
+        match self.segments {
+            Some(segments) => {
+                length.min(usize::from(segments.payload) + usize::from(segments.size))
+            }
+            None => length,
+        }
+    }
+
     /// Returns what is left to do after the front of the frame grew by some octets, or shrank: tags were
     /// pushed or popped, or another packet was put around it. `None` when that can no longer be said in
     /// a virtio-net header.
