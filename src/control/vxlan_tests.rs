@@ -367,6 +367,66 @@ fn no_octet_of_a_packet_panics_or_is_lost_without_a_reason() {
     assert!(lab.counters.attachments.iter().all(|it| it.add_up()));
 }
 
+/// Whatever becomes of a packet, or of a frame that a VTEP is to send, has a name, and all of it adds up.
+#[test]
+fn no_mutation_of_a_packet_panics_or_is_lost_without_a_reason() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    let lab = std::cell::RefCell::new(Lab::new(ONE));
+    lab.borrow_mut().all(
+        "ip link add vx6 address 02:00:00:00:00:06 type vxlan id 42 dstport 4789 remote 2001:db8::2 proxy rsc gbp
+         ip link set vx6 up",
+    );
+    let edits = prop::collection::vec((12usize..160, any::<u8>()), 0..6);
+    let strategy = (any::<bool>(), edits, 0usize..300, 0u8..4);
+    let config = Config {
+        cases: 3_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let result = TestRunner::new(config).run(&strategy, |(v6, edits, len, fix)| {
+        let mut lab = lab.borrow_mut();
+        let inner = frame(ALL, A, 90);
+        let mut packet = wrapped(&envelope(v6), Vxlan::new(42), &inner);
+        for (at, value) in &edits {
+            if let Some(octet) = packet.get_mut(*at) {
+                *octet = *value;
+            }
+        }
+        // Cut, as it is, or with octets behind it.
+        if fix & 1 == 0 {
+            packet.resize(len, 0xee);
+        }
+        // So that not all of them end at the first checksum.
+        if fix & 2 == 0 && !v6 && packet.len() >= 42 {
+            packet[24..26].fill(0);
+            let sum = Sum::default().with(&packet[14..34]).checksum();
+            packet[24..26].copy_from_slice(&sum.to_be_bytes());
+            packet[40..42].fill(0);
+        }
+        lab.send("t0", &packet);
+        for from in ["vx0", "vx6"] {
+            lab.send(from, packet.get(14..).unwrap_or_default());
+        }
+        Ok(())
+    });
+    result.unwrap();
+    let lab = lab.into_inner();
+    assert!(lab.counters.attachments.iter().all(|it| it.add_up()));
+    let reasons: u64 = lab
+        .counters
+        .attachments
+        .iter()
+        .map(|it| it.dropped_total())
+        .sum();
+    assert!(reasons > 1_000, "{reasons}");
+    let plan = lab.control.plan();
+    let network = lab.control.network();
+    let traffic = Traffic::new(network, &plan, &lab.counters, lab.now, 0);
+    assert!(traffic.tunnels.is_none_or(|it| it.adds_up()));
+}
+
 /// Two hosts, each with a VTEP, over a veth pair; nobody knows anybody.
 const TWO: &str = "
     ip netns add a
