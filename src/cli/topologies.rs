@@ -54,6 +54,7 @@ built_in! {
     "macvlan-host-isolation",
     "macvlan-vlan",
     "ipvlan-dhcp",
+    "vxlan",
     "stp-loop",
     "loop-without-stp",
     "loop",

@@ -261,6 +261,47 @@ fn proxy_arp() {
 }
 
 #[test]
+fn vxlan() {
+    let mut net = build("vxlan");
+    net.send("h1/eth0", arp_request(1, 2));
+    net.expect("h2/eth0", arp_request(1, 2));
+    net.expect("h3/eth0", arp_request(1, 2));
+    net.forget();
+    assert_eq!(heard(&mut net, 2, arp_reply(2, 1)), [1]);
+    // Nobody else gets so much as a datagram of it.
+    let frames_in = |net: &Testbed, name: &str| {
+        let traffic = net.traffic();
+        let found = traffic.attachments.iter().find(|it| it.name == name);
+        found.expect("an attachment").frames_out
+    };
+    let before = frames_in(&net, "h3/eth0");
+    assert_eq!(heard(&mut net, 1, echo_request(1, 2, 1)), [2]);
+    assert_eq!(frames_in(&net, "h3/eth0"), before);
+    let known = net.run("bridge -n a fdb show dev vx0");
+    for line in [
+        "02:00:00:00:00:02 dst 192.0.2.2 self ",
+        "00:00:00:00:00:00 dst 192.0.2.2 self permanent",
+        "00:00:00:00:00:00 dst 192.0.2.3 self permanent",
+    ] {
+        assert!(known.lines().any(|it| it == line), "{known}");
+    }
+    // A packet of 1500 octets that is not to be fragmented is answered as if by h2.
+    let mut long = echo_request(1, 2, 2);
+    long.resize(1_514, 0);
+    long[16..18].copy_from_slice(&1_500u16.to_be_bytes());
+    long[20] = 0x40;
+    net.send("h1/eth0", &long);
+    let answer = net.receive("h1/eth0").expect("an answer");
+    assert_eq!(answer[26..34], [10, 0, 0, 2, 10, 0, 0, 1]);
+    assert_eq!(answer[34..36], [3, 4], "fragmentation needed");
+    assert_eq!(answer[40..42], 1_450u16.to_be_bytes());
+    long[20] = 0;
+    net.forget();
+    net.send("h1/eth0", &long);
+    net.expect("h2/eth0", &long);
+}
+
+#[test]
 fn loops() {
     let mut net = build("stp-loop");
     let verdict = net.send("h1/eth0", arp_request(1, 2));
