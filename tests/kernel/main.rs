@@ -325,6 +325,11 @@ fn random_macvlans() {
     compare_random(random::macvlan::scenario);
 }
 
+#[test]
+fn random_vxlans() {
+    compare_random(random::vxlan::scenario);
+}
+
 /// Plays the file that `TAPSWITCH_KERNEL_SCENARIO` names and prints what the kernel did.
 #[test]
 fn scenario_from_file() {

@@ -9,7 +9,8 @@
 //!
 //! What is not compared: the source port, which Linux draws with a secret, the identification of IPv4
 //! packets, which it draws at random, and the checksums over them, which only have to be right; and the
-//! packets that carry VXLAN, where they go up to a stack: a packet socket sees them, ours are taken out.
+//! packets that carry VXLAN, where they go up to a stack: a packet socket sees them, ours are taken out; and what a
+//! stack answers where nobody listens.
 
 use std::net::IpAddr;
 
@@ -147,11 +148,20 @@ pub(crate) fn mask(scenario: &Scenario, record: &mut Record) {
     }
     for copies in record.copies.values_mut() {
         copies.retain(|copy| copy.kind.is_none() || !carries(&copy.octets, PORTS));
+        copies.retain(|copy| !says_unreachable(&copy.octets));
         for copy in copies.iter_mut() {
             mask_packet(&mut copy.octets);
         }
         copies.sort();
     }
+}
+
+/// Whether a frame is what a stack answers to a datagram for a port to which nobody listens: ICMP, "port
+/// unreachable". Stacks are no part of what is compared.
+fn says_unreachable(octets: &[u8]) -> bool {
+    octets.get(12..14) == Some(&[0x08, 0x00])
+        && octets.get(23) == Some(&1)
+        && octets.get(34..36) == Some(&[3, 3])
 }
 
 /// Masks what is drawn in a packet that carries VXLAN, if its sums are right.

@@ -6,6 +6,7 @@ mod frames;
 pub(crate) mod ipvlan;
 pub(crate) mod macvlan;
 mod tables;
+pub(crate) mod vxlan;
 
 use std::fmt::Write;
 
