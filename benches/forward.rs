@@ -6,7 +6,7 @@
 //! frames, tagged or not, to ports that take them as they are or the other way (a push, a pop). Then
 //! frames to groups, with multicast snooping off and on (`forward/groups`). Then the same frames through
 //! a bridge and through macvlans, by number of stations or children (`forward/macvlan`), and through ipvlan
-//! devices (`forward/ipvlan`). Then the captures of `fixtures/`, each replayed into one port.
+//! devices (`forward/ipvlan`). Then into and out of a VXLAN tunnel (`forward/vxlan`). Then the captures of `fixtures/`, each replayed into one port.
 //! Unit: frames. Sizes are without FCS: 60 here is 64 on a wire.
 
 #![allow(missing_docs)]
@@ -347,6 +347,55 @@ fn groups(c: &mut Criterion) {
     group.finish();
 }
 
+/// Frames of a bridge's TAP that leave by its VXLAN device, and that come in by it: with a checksum over the
+/// datagram, which is what Linux does unless told otherwise, and without; beside the bridge's own figure for
+/// the same frames between two TAPs.
+fn vxlan(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward/vxlan");
+    for (name, checksum) in [("summed", true), ("unsummed", false)] {
+        let options = if checksum { "" } else { "noudpcsum" };
+        let control = common::control(&common::TUNNEL.replace("OPTIONS", options));
+        let plan = control.plan();
+        let at = |name: &str| control.network().find_attachment(name).expect("a TAP");
+        let [p1, p2, u1] = ["p1", "p2", "u1"].map(at);
+        for len in [60, 1_450] {
+            let near = Traffic::between(8 * 1024, len, 0x88b5, |_| (station(2), station(1)));
+            let across = Traffic::between(8 * 1024, len, 0x88b5, |_| (station(3), station(1)));
+            let wrapped: Vec<Vec<u8>> =
+                Traffic::between(8 * 1024, len, 0x88b5, |_| (station(1), station(3)))
+                    .iter()
+                    .map(|frame| common::put_in(frame, checksum))
+                    .collect();
+            let wrapped: Vec<&[u8]> = wrapped.iter().map(Vec::as_slice).collect();
+            let (mut counters, mut egress) = (Counters::default(), Egress::default());
+            let mut pass = |from, frames: &[&[u8]]| {
+                for batch in frames.chunks(BATCH) {
+                    let now = Instant::from_secs(1);
+                    forward(&plan, now, from, batch, &mut counters, &mut egress);
+                }
+            };
+            let near: Vec<&[u8]> = near.iter().collect();
+            let across: Vec<&[u8]> = across.iter().collect();
+            // Everybody is known to everybody.
+            let answer = Traffic::between(1, 60, 0x88b5, |_| (station(1), station(2)));
+            pass(p2, &answer.iter().collect::<Vec<_>>());
+            pass(u1, &wrapped[..1]);
+            pass(p1, &near[..1]);
+            group.throughput(Throughput::Elements(near.len() as u64));
+            for (what, from, frames) in [
+                ("bridge", p1, &near),
+                ("encap", p1, &across),
+                ("decap", u1, &wrapped),
+            ] {
+                group.bench_function(format!("{what}/{name}/{len}"), |b| {
+                    b.iter(|| pass(from, frames));
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
 fn captures(c: &mut Criterion) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
     let mut group = c.benchmark_group("forward/capture");
@@ -383,6 +432,6 @@ fn capture(path: &Path) -> Vec<Vec<u8>> {
 }
 
 criterion_group!(
-    benches, synthetic, vlans, macvlans, ipvlans, groups, captures
+    benches, synthetic, vlans, macvlans, ipvlans, groups, vxlan, captures
 );
 criterion_main!(benches);

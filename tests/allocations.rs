@@ -135,6 +135,52 @@ fn no_allocation_for_tags() {
     }
 }
 
+/// What goes into a tunnel or comes out of it allocates nothing, and its payload stays where it was: only
+/// headers are written.
+#[test]
+fn no_allocation_and_no_copy_in_tunnels() {
+    let control = common::control(&common::TUNNEL.replace("OPTIONS", ""));
+    let plan = control.plan();
+    let at = |name: &str| control.network().find_attachment(name).expect("a TAP");
+    let (p1, u1) = (at("p1"), at("u1"));
+    let (mut counters, mut egress) = (Counters::default(), Egress::default());
+    let traffic = Traffic::between(64, 1_450, 0x88b5, |n| (station(3), station(n as u64 % 2)));
+    let frames: Vec<&[u8]> = traffic.iter().collect();
+    let traffic = Traffic::between(64, 1_450, 0x88b5, |n| (station(n as u64 % 2), station(3)));
+    let wrapped: Vec<Vec<u8>> = traffic.iter().map(|it| common::put_in(it, true)).collect();
+    let wrapped: Vec<&[u8]> = wrapped.iter().map(Vec::as_slice).collect();
+    let mut pass = |from, frames: &[&[u8]], egress: &mut Egress| {
+        let now = Instant::from_secs(1);
+        forward(&plan, now, from, frames, &mut counters, egress);
+    };
+    for _ in 0..2 {
+        pass(p1, &frames, &mut egress);
+        pass(u1, &wrapped, &mut egress);
+    }
+    // What is in front of the payload on the way out: outer headers and the frame's own addresses.
+    const OUTER: usize = 50;
+    for (from, to, batch, head, behind) in [
+        (p1, u1, &frames, OUTER + 12, 12),
+        (u1, p1, &wrapped, 12, OUTER + 12),
+    ] {
+        let info = allocation_counter::measure(|| pass(from, batch, &mut egress));
+        assert_eq!(info.count_total, 0, "{info:?}");
+        let copies: Vec<_> = egress
+            .queues()
+            .find(|(id, _)| *id == to)
+            .expect("copies")
+            .1
+            .to_vec();
+        assert_eq!(copies.len(), 64);
+        for copy in copies {
+            let frame = batch[copy.frame as usize];
+            let pieces = egress.pieces(copy.edit, frame);
+            assert_eq!(pieces[0].len(), head);
+            assert_eq!(pieces[1].as_ptr_range(), frame[behind..].as_ptr_range());
+        }
+    }
+}
+
 /// Members of groups get their copies without any, too, with destinations of their own or not.
 #[test]
 fn no_allocation_per_frame_to_a_group() {

@@ -7,6 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etherparse::{IpNumber, Ipv4Header};
+use tapswitch::control::Control;
+use tapswitch::iproute::command::Command;
+use tapswitch::iproute::script::Script;
+use tapswitch::switch::Counters;
 use tapswitch::switch::ipvlan::{Hearers, IpvlanMode, Owners};
 use tapswitch::switch::macvlan::{self, Filter, Mode, PlanMacvlan, PlanMacvlanPort};
 use tapswitch::switch::mdb::{
@@ -18,7 +22,8 @@ use tapswitch::switch::{
     PlanIpvlanChild, PlanNetdev, PlanPort, PlanVlan, PlanVlans, PortNo, PortSet, Receive, Side,
     Transmit,
 };
-use tapswitch::wire::{MacAddr, Tag, TagType, Vid};
+use tapswitch::time::Instant;
+use tapswitch::wire::{Envelope, MacAddr, Tag, TagType, Vid, Vxlan};
 
 /// Frames laid out back to back, as a capture in memory is.
 #[derive(Debug)]
@@ -196,6 +201,59 @@ pub fn snoop(plan: &mut Plan, groups: u8, by_host: bool) {
         vlans: None,
         stats: None,
     });
+}
+
+/// A bridge with the TAPs p1 and p2, and a VXLAN device whose datagrams leave by the TAP u1; "OPTIONS" stands
+/// for more of the device's.
+pub const TUNNEL: &str = "
+    ip tuntap add u1 mode tap
+    ip link set u1 address 02:00:00:00:00:e1 up
+    ip addr add 192.0.2.1/24 dev u1
+    ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:e2 dev u1
+    ip link add br0 type bridge mcast_snooping 0
+    ip tuntap add p1 mode tap
+    ip tuntap add p2 mode tap
+    ip link add vx0 type vxlan id 42 dstport 4789 remote 192.0.2.2 OPTIONS
+    ip link set p1 master br0 up
+    ip link set p2 master br0 up
+    ip link set vx0 master br0 up
+    ip link set br0 up";
+
+/// Runs commands, all of which succeed.
+pub fn control(script: &str) -> Control {
+    let mut control = Control::default();
+    let script = Script::parse("script", script).expect("a script");
+    for item in script.items() {
+        let command = match &item.command {
+            Command::Net(command) | Command::Neigh(command, _) => command,
+            other => panic!("only ip and bridge: {other:?}"),
+        };
+        let reply = control.execute(Instant::ZERO, command, &Counters::default());
+        assert_eq!(reply.status, 0, "{}", reply.stderr);
+    }
+    control
+}
+
+/// Puts a frame into a datagram from 192.0.2.2 to the device of [`TUNNEL`].
+pub fn put_in(frame: &[u8], checksum: bool) -> Vec<u8> {
+    let envelope = Envelope {
+        source: Ipv4Addr::new(192, 0, 2, 2).into(),
+        destination: Ipv4Addr::new(192, 0, 2, 1).into(),
+        tos: 0,
+        ttl: 64,
+        df: false,
+        id: 1,
+        label: 0,
+        source_port: 40_000,
+        destination_port: 4_789,
+        checksum,
+    };
+    let vxlan = Vxlan::new(42).octets();
+    let (headers, len) = envelope.write([&vxlan[..], frame].into_iter());
+    let mut octets = vec![2, 0, 0, 0, 0, 0xe1, 2, 0, 0, 0, 0, 0xe2, 8, 0];
+    octets.extend(&headers[..len]);
+    octets.extend([&vxlan[..], frame].concat());
+    octets
 }
 
 /// A bridge of wires: attachment 0 is the bridge's stack, attachment n the wire of port n.
