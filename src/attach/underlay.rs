@@ -296,3 +296,114 @@ impl Attachment for Underlay {
         Some(self.listener.as_fd())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::vxlan::exit_addresses;
+    use crate::wire::Vxlan;
+
+    fn settings(port: u16, range: (u16, u16)) -> Settings {
+        let manner = |whole, checksum| Manner { whole, checksum };
+        Settings {
+            ipv6: false,
+            port,
+            unchecked: false,
+            fans: vec![(range, manner(false, true)), (range, manner(true, false))],
+            links: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// A port that nobody has.
+    fn free() -> u16 {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.local_addr().unwrap().port()
+    }
+
+    fn packet(to: u16, from: u16, df: bool, checksum: bool, payload: &[u8]) -> Vec<u8> {
+        let envelope = Envelope {
+            source: Ipv4Addr::LOCALHOST.into(),
+            destination: Ipv4Addr::LOCALHOST.into(),
+            tos: 0x10,
+            ttl: 64,
+            df,
+            id: 0,
+            label: 0,
+            source_port: from,
+            destination_port: to,
+            checksum: false,
+        };
+        let (headers, len) = envelope.write([payload].into_iter());
+        let [a, b] = exit_addresses(None, checksum);
+        let mut octets = [a.octets(), b.octets()].concat();
+        octets.extend(envelope.ether_type().to_be_bytes());
+        octets.extend(&headers[..len]);
+        octets
+    }
+
+    #[test]
+    fn a_flow_keeps_its_part_of_the_ports() {
+        let (here, there) = (free(), free());
+        let range = (40_000, 50_000);
+        let sends = Underlay::new(&settings(here, range)).unwrap();
+        let receives = Underlay::new(&settings(there, range)).unwrap();
+        let payload = [&Vxlan::new(42).octets()[..], b"a frame"].concat();
+        let mut seen = Vec::new();
+        for (from, df, checksum) in [
+            (40_000, false, true),
+            (40_001, true, false),
+            (44_999, false, true),
+            (49_999, false, true),
+        ] {
+            let head = packet(there, from, df, checksum, &payload);
+            sends.send([&head, &payload]).unwrap();
+            let mut batch = Batch::default();
+            while batch.is_empty() {
+                receives.receive(&mut batch).unwrap();
+            }
+            let frame = batch.frame(0);
+            let outer = Datagram::parse(0x0800, &frame[14..]).unwrap();
+            assert!(outer.check(&frame[14..], frame.len() - 14).is_ok());
+            assert_eq!(outer.source, IpAddr::V4(Ipv4Addr::LOCALHOST));
+            assert_eq!((outer.destination_port, outer.tos), (there, 0x10));
+            assert_eq!(frame[42..], payload);
+            seen.push((from, outer.source_port));
+        }
+        for (wanted, port) in seen {
+            let part = |port: u16| (port - 40_000) * 4 / 625;
+            assert!((40_000..50_000).contains(&port));
+            assert_eq!(part(wanted), part(port), "{wanted} and {port}");
+        }
+        // Neither another manner nor a netdev that is not known, and no beginning of a packet.
+        let other = packet(there, 41_000, true, true, &payload);
+        assert!(sends.send([&other, &payload]).is_err());
+        let mut by = packet(there, 41_000, false, true, &payload);
+        by[0] = 1;
+        for upto in 0..by.len() {
+            assert!(sends.send([&by[..upto], &payload]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_stays_keeps_its_sockets() {
+        let port = free();
+        let old = Underlay::new(&settings(port, (40_000, 41_000))).unwrap();
+        assert!(
+            Underlay::new(&settings(port, (40_000, 41_000))).is_err(),
+            "the port is taken"
+        );
+        let mut more = settings(port, (40_000, 41_000));
+        more.fans.push((
+            (7_000, 7_003),
+            Manner {
+                whole: false,
+                checksum: true,
+            },
+        ));
+        let new = old.with(&more).unwrap();
+        assert_eq!(new.settings(), &more);
+        assert_eq!(new.fans[2].sockets.len(), 3, "no more than there are ports");
+        assert_eq!(new.fans[2].part(7_002), 2);
+    }
+}
