@@ -4,7 +4,7 @@
 //! igmp1|igmp2 report G · igmp2 leave G · igmp2|igmp3 query [G]     IGMP; no group: a general query
 //! igmp3 is_in|is_ex|to_in|to_ex|allow|block G [SOURCE...]          one group record
 //! mld1 report G · mld1 done G · mld1|mld2 query [G] · mld2 is_in|... G [SOURCE...]
-//! udp A                                                            IPv4 or IPv6
+//! udp A [df] [of N]                    IPv4 or IPv6; not to be fragmented; N octets of packet
 //! arp request|reply SENDER TARGET · ns TARGET · na TARGET
 //! ```
 //!
@@ -265,11 +265,33 @@ fn arp(source: [u8; 6], words: &[&str]) -> Result<(u16, Vec<u8>), String> {
 }
 
 fn udp(sender4: Ipv4Addr, sender6: Ipv6Addr, words: &[&str]) -> Result<(u16, Vec<u8>), String> {
-    // Port 9 to port 9, and no more; IPv4 needs no checksum, and nobody here looks at that of IPv6.
-    let octets = [0, 9, 0, 9, 0, 8, 0, 0];
-    Ok(match ip(words.first().ok_or("an address expected")?)? {
-        IpAddr::V4(to) => (0x0800, ipv4(sender4, to, 17, &octets)),
-        IpAddr::V6(to) => (0x86dd, ipv6(sender6, to, (17, 64), &[], octets.to_vec())),
+    // Port 9 to port 9; IPv4 needs no checksum, and nobody here looks at that of IPv6.
+    let mut octets = vec![0, 9, 0, 9, 0, 8, 0, 0];
+    let (to, mut options) = words.split_first().ok_or("an address expected")?;
+    let to = ip(to)?;
+    let dont_fragment = options.first() == Some(&"df");
+    options = &options[usize::from(dont_fragment)..];
+    if let ["of", size] = options {
+        let size: usize = size.parse().map_err(|_| format!("`{size}`?"))?;
+        let headers = if to.is_ipv4() { 20 } else { 40 };
+        octets.resize(size.saturating_sub(headers).max(8), 0);
+        let length = u16::try_from(octets.len()).map_err(|_| "too long")?;
+        octets[4..6].copy_from_slice(&length.to_be_bytes());
+    } else if !options.is_empty() {
+        return Err(format!("`{}`?", options.join(" ")));
+    }
+    Ok(match to {
+        IpAddr::V4(to) => {
+            let mut packet = ipv4(sender4, to, 17, &octets);
+            if dont_fragment {
+                packet[6] = 0x40;
+                packet[10..12].fill(0);
+                let sum = checksum(&[&packet[..20]]);
+                packet[10..12].copy_from_slice(&sum);
+            }
+            (0x0800, packet)
+        }
+        IpAddr::V6(to) => (0x86dd, ipv6(sender6, to, (17, 64), &[], octets)),
     })
 }
 

@@ -449,6 +449,38 @@ pub(crate) const CASES: &[Case] = &[
             ip -j link show",
     },
     Case {
+        name: "a bridge port answers what is too big for its way",
+        ports: 1,
+        bridge: "",
+        text: "
+            ip tuntap add u1 mode tap
+            ip link set u1 address 02:00:00:00:02:09 up
+            ip addr add 192.0.2.1/24 dev u1
+            ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev u1
+            ip link add vx1 address 02:00:00:00:02:01 type vxlan id 42 dstport 4789 remote 192.0.2.2
+            ip link set vx1 master br0 up
+            p1: h1 > h5 udp 10.0.0.5 df of 1444 => u1
+            p1: h1 > h5 udp 10.0.0.5 df of 1445 => p1
+            p1: h1 > h5 udp 10.0.0.5 df of 1494 => p1
+            p1: h1 > h5 udp 10.0.0.5 of 1494 => u1 u1
+            p1: h1 > h5 udp 239.1.2.3 df of 1494 => u1 u1
+            p1: h1 > h5 8100:10 udp 10.0.0.5 df of 1494 => u1 u1
+            p1: h1 > h5 udp 2001:db8::5 of 1445 => p1
+            p1: h1 > h5 udp 2001:db8::5 of 1444 => u1
+            p1: h1 > all udp 10.0.0.5 df of 1494 => br0
+            br0: br0 > h5 udp 10.0.0.5 df of 1494
+            ip link set vx1 mtu 1400
+            p1: h1 > h5 udp 10.0.0.5 df of 1494 => -
+            ip link set vx1 mtu 1500
+            ip link set u1 mtu 600
+            p1: h1 > h5 udp 10.0.0.5 df of 800 => u1 u1
+            ip link set u1 mtu 800
+            p1: h1 > h5 udp 10.0.0.5 df of 800 => p1
+            p1: h1 > h5 udp 2001:db8::5 of 1300 => u1 u1
+            ip link set vx1 nomaster
+            vx1: h1 > h5 udp 10.0.0.5 df of 900 => u1 u1",
+    },
+    Case {
         name: "fragments are put together",
         ports: 0,
         bridge: "",

@@ -532,10 +532,7 @@ fn answered_too_big(
     mtu: u32,
 ) -> bool {
     let mtu = (mtu as usize).saturating_sub(device.headroom());
-    payload > mtu
-        && device.bridged
-        && transit.kind != PacketType::Host
-        && too_big::answer(walk, device, transit, mtu)
+    payload > mtu && device.bridged && too_big::answer(walk, device, transit, mtu)
 }
 
 /// Writes the headers in front of a frame.

@@ -203,7 +203,22 @@ impl World {
         };
         let (from, to) = (Self::station(dice), Self::destination(dice));
         let _ = write!(text, "{at}: {from} > {to}");
-        self.rest(dice, text, true);
+        if dice.chance(12) {
+            let ip = dice.pick(&["10.0.0.5", "10.0.0.6", "239.1.2.3", "2001:db8::5"]);
+            let df = if dice.chance(70) && ip.contains('.') {
+                " df"
+            } else {
+                ""
+            };
+            let size = match dice.below(3) {
+                0 => 1_438 + dice.below(16),
+                1 => 600 + dice.below(150),
+                _ => 1_280 + dice.below(214),
+            };
+            let _ = write!(text, " udp {ip}{df} of {size}");
+        } else {
+            self.rest(dice, text, true);
+        }
         text.push('\n');
     }
 
