@@ -656,9 +656,10 @@ impl Network {
         if let Some(device) = self.vxlan_device_mut(id) {
             device.age_due = up.then_some(now + AGE_INTERVAL);
             if !up {
-                device
-                    .fdb
-                    .flush(|_, entry| entry.lifetime == Lifetime::Dynamic);
+                // The entry for everything without one stays, however it was added (ignore_default_entry).
+                device.fdb.flush(|mac, entry| {
+                    mac != MacAddr::ZERO && entry.lifetime == Lifetime::Dynamic
+                });
             }
         }
     }
