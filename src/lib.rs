@@ -35,7 +35,8 @@
 //!                                       malformed and to a group
 //! ```
 //!
-//! [`switch::path`] is the whole way between netdevs, [`switch::vlan`] through VLAN devices,
+//! [`switch::path`] is the whole way between netdevs (most frames take a short one that leads to the same,
+//! `switch::lane`), [`switch::vlan`] through VLAN devices,
 //! [`switch::macvlan`] and [`switch::ipvlan`] through macvlans and ipvlan devices, [`switch::vxlan`] through VXLAN devices, [`switch::bridge`] through a bridge; each reads from top to bottom. Under every arrow stands what
 //! can go wrong there: each exit is a [`DropReason`](switch::DropReason) with a counter and a test, and
 //! the counters add up: frames in = forwarded + trapped + dropped by reason.
@@ -112,8 +113,11 @@
 //! - *Expiry is the sweep's business.* Sweeping a million entries whenever the next one is due costs
 //!   more than the frames in between. Lookups compare ages themselves, so that expiry is exact; sweeps
 //!   only reclaim memory.
-//! - *Prefetch instructions.* They need `unsafe`; an ordinary load whose result nobody waits for starts
-//!   the same cache miss.
+//! - *`unsafe` only in `sys` and the FDB's cell.* The cell needs none. What the FDB wants of its memory,
+//!   prefetching and huge pages, is in [`sys::memory`], the one thing of `sys` that the core may name.
+//! - *One way for every frame.* The long way keeps everything apart that may matter to somebody, and costs
+//!   a frame between two known stations twice what it needs. Such frames take a short way
+//!   (`switch::lane`) that has no verdicts of its own and is proven to lead to the same.
 //!
 //! # Words
 //!

@@ -9,7 +9,7 @@ use crate::netdev::Bridge;
 use crate::switch::{DropReason, Egress, PortSet, Receive, Transmit, Verdict, forward};
 
 /// Names are few, so that commands meet each other.
-fn line() -> impl Strategy<Value = String> {
+pub(super) fn line() -> impl Strategy<Value = String> {
     let dev = || prop::sample::select(vec!["br0", "br1", "v1", "v2", "v3", "v4", "lo", "w0"]);
     let ns = || prop::sample::select(vec!["n1", "n2"]);
     let at = || prop::sample::select(vec!["", "-n n1 ", "-n n2 "]);

@@ -280,6 +280,8 @@ impl Control {
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
+mod lane_tests;
+#[cfg(test)]
 mod own_group_tests;
 #[cfg(test)]
 mod tests;

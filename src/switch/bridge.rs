@@ -30,7 +30,9 @@ use super::neighbours::answer;
 use super::path::{Header, Walk};
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
 use super::transit::Transit;
-use super::{DropReason, Fdb, Key, PacketType, PlanBridge, PlanPort, PortNo, PortSet};
+use super::{
+    BridgeCounters, DropReason, Fdb, Key, PacketType, PlanBridge, PlanPort, PortNo, PortSet,
+};
 use crate::switch::fdb::{CapacityReached, Edit, Entry, Flags, Learn, Target};
 use crate::wire::{MacAddr, Tag, Vid};
 
@@ -487,10 +489,14 @@ fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge:
 #[inline(always)]
 fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo, key: Key) {
     let outcome = walk.view(index).learn(key, number);
-    if outcome == Learn::Known {
-        return;
+    if outcome != Learn::Known {
+        count_learned(&mut walk.counters.bridges[bridge.netdev.index()], outcome);
+        walk.keep_view_current(index);
     }
-    let counters = &mut walk.counters.bridges[bridge.netdev.index()];
+}
+
+/// Counts what became of a source address.
+pub(super) fn count_learned(counters: &mut BridgeCounters, outcome: Learn) {
     match outcome {
         Learn::Known | Learn::Local | Learn::Off => {}
         Learn::New => counters.learned += 1,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::trail::Trail;
 use super::transit::{Edit, Heads, Transit};
-use super::{AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};
+use super::{AttachmentCounters, AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};
 use crate::wire::Vid;
 use crate::wire::offload::Software;
 
@@ -140,4 +140,24 @@ impl Egress {
         self.heads.clear();
         self.trail.start();
     }
+}
+
+/// Queues a copy of so many octets for an attachment.
+#[inline(always)]
+pub(super) fn emit(
+    queues: &mut [Vec<Copy>],
+    touched: &mut Vec<AttachmentId>,
+    counters: &mut [AttachmentCounters],
+    attachment: AttachmentId,
+    copy: Copy,
+    len: usize,
+) {
+    let queue = &mut queues[attachment.index()];
+    if queue.is_empty() {
+        touched.push(attachment);
+    }
+    queue.push(copy);
+    let counters = &mut counters[attachment.index()];
+    counters.frames_out += 1;
+    counters.octets_out += len as u64;
 }

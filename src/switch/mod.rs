@@ -16,6 +16,7 @@ pub mod egress;
 pub mod fdb;
 pub mod guard;
 pub mod ipvlan;
+mod lane;
 pub mod macvlan;
 pub mod mdb;
 mod multicast;

@@ -5,8 +5,9 @@
 //! why not. Copies that meet another bridge wait in a queue, in the order in which the kernel's
 //! backlog would take them; the queue is what bounds a loop ([`HOP_LIMIT`]).
 
-use super::egress::{Copy, Lost, Trap, TrapKind};
+use super::egress::{Copy, Lost, Trap, TrapKind, emit};
 use super::fdb::View;
+use super::lane::Lane;
 use super::transit::{Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, Crossing, DropReason, Egress, Key, NetdevId, PacketType, Plan,
@@ -72,22 +73,70 @@ pub fn forward_unfinished<'a>(
     counters: &'a mut Counters,
     egress: &'a mut Egress,
 ) {
+    let lane = Lane::of(plan, ingress);
+    forward_by(
+        lane,
+        plan,
+        now,
+        ingress,
+        (frames, unfinished),
+        counters,
+        egress,
+    );
+}
+
+/// [`forward`] without the short way ([`lane`](super::lane)): every step that there is, taken.
+#[cfg(test)]
+pub(crate) fn forward_step_by_step<'a>(
+    plan: &'a Plan,
+    now: Instant,
+    ingress: AttachmentId,
+    frames: &[&'a [u8]],
+    counters: &'a mut Counters,
+    egress: &'a mut Egress,
+) {
+    let all = (frames, Unfinished::NONE);
+    forward_by(None, plan, now, ingress, all, counters, egress);
+}
+
+#[inline(always)]
+fn forward_by<'a>(
+    mut lane: Option<Lane<'a>>,
+    plan: &'a Plan,
+    now: Instant,
+    ingress: AttachmentId,
+    (frames, unfinished): (&[&'a [u8]], Unfinished<'a>),
+    counters: &'a mut Counters,
+    egress: &'a mut Egress,
+) {
     let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
     walk.offloads = unfinished.offloads;
     if frames.len() > 1 {
         walk.prefetch(ingress, frames);
     }
-    let mut total = 0;
     let mut verdicts = std::mem::take(&mut walk.egress.verdicts);
-    verdicts.extend((0u32..).zip(frames).map(|(index, octets)| {
-        total += octets.len() as u64;
-        walk.super_frame = unfinished.super_frames.get(index as usize) == Some(&true);
-        walk.run(ingress, index, octets)
-    }));
+    // A batch is not longer than 2^32 frames.
+    let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+    let mut next = 0;
+    while next < frames.len() {
+        if let Some(lane) = &mut lane {
+            let taken = lane.take(&mut walk, frames, next);
+            verdicts.extend(std::iter::repeat_n(Verdict::Forwarded, taken));
+            next += taken;
+        }
+        if let Some(octets) = frames.get(next) {
+            walk.super_frame = unfinished.super_frames.get(next) == Some(&true);
+            verdicts.push(walk.run(ingress, number(next), octets));
+            next += 1;
+        }
+    }
+    if let Some(lane) = &lane {
+        lane.count(&mut walk, ingress);
+    }
     walk.egress.verdicts = verdicts;
     let counters = &mut walk.counters.attachments[ingress.index()];
     counters.frames_in += frames.len() as u64;
-    counters.octets_in += total;
+    counters.octets_in += frames.iter().map(|octets| octets.len() as u64).sum::<u64>();
 }
 
 /// How a frame of the network's own starts: [`originate`] or [`hand_up`].
@@ -174,8 +223,8 @@ impl Header {
         Self::new(destination, source, 0x88b5)
     }
 
-    #[inline]
-    fn parse(octets: &[u8]) -> Option<Self> {
+    #[inline(always)]
+    pub(super) fn parse(octets: &[u8]) -> Option<Self> {
         let frame = Ethernet::parse(octets).ok()?;
         Some(Self::new(
             frame.destination(),
@@ -296,7 +345,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes one frame from its ingress attachment to its verdict.
-    #[inline(always)]
+    #[inline(never)]
     fn run(&mut self, ingress: AttachmentId, index: u32, octets: &'a [u8]) -> Verdict {
         self.frame = index;
         self.octets = octets;
@@ -715,20 +764,18 @@ impl<'a> Walk<'a> {
     #[inline(always)]
     pub(super) fn leave(&mut self, attachment: AttachmentId, kind: PacketType, transit: &Transit) {
         let edit = self.egress.heads.edit(transit, self.frame, self.octets);
-        let queue = &mut self.egress.queues[attachment.index()];
-        if queue.is_empty() {
-            self.egress.touched.push(attachment);
-        }
-        queue.push(Copy {
+        let copy = Copy {
             frame: self.frame,
             kind,
             edit,
-        });
+        };
         self.copies += 1;
-        let len = self.len(transit) + transit.tag.map_or(0, |_| TAG_LEN);
-        let counters = &mut self.counters.attachments[attachment.index()];
-        counters.frames_out += 1;
-        counters.octets_out += len as u64;
+        let len = self.wire_len(transit);
+        let Egress {
+            queues, touched, ..
+        } = &mut *self.egress;
+        let counters = &mut self.counters.attachments;
+        emit(queues, touched, counters, attachment, copy, len);
     }
 
     /// Hands the frame to control; the tag aside goes back to its place.
@@ -890,6 +937,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the length of a copy on a wire, tag included.
+    #[inline(always)]
     pub(super) fn wire_len(&self, transit: &Transit) -> usize {
         self.len(transit) + transit.tag.map_or(0, |_| TAG_LEN)
     }
@@ -941,6 +989,27 @@ impl<'a> Walk<'a> {
         }
         let (_, view) = self.view.as_ref().expect("it was just loaded");
         view
+    }
+
+    /// Loads the table of a bridge again, if a larger one took its place.
+    pub(super) fn keep_view_current(&mut self, bridge: u32) {
+        if !self.view(bridge).is_current() {
+            self.view = None;
+            self.view(bridge);
+        }
+    }
+
+    /// [`Self::view`], out of its place until [`Self::give_view`].
+    #[inline(always)]
+    pub(super) fn take_view(&mut self, bridge: u32) -> View<'a> {
+        self.view(bridge);
+        let (_, view) = self.view.take().expect("it was just loaded");
+        view
+    }
+
+    #[inline(always)]
+    pub(super) fn give_view(&mut self, bridge: u32, view: View<'a>) {
+        self.view = Some((bridge, view));
     }
 
     #[inline(always)]

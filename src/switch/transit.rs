@@ -22,7 +22,7 @@ use crate::wire::{MacAddr, TAG_LEN, Tag, TagType};
 pub(super) const ADDRESSES: usize = 12;
 
 /// Octets a tagged frame needs for Linux to take its tag off: header, tag, type behind it.
-const TAGGED_MIN: usize = ADDRESSES + TAG_LEN + 2 + 2;
+pub(super) const TAGGED_MIN: usize = ADDRESSES + TAG_LEN + 2 + 2;
 
 /// A tag is announced but cut off (`skb_vlan_untag`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,13 @@
 //!
 //! [`datagram`] opens the sockets of tunnels, [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs, [`packet`] opens
 //! `AF_PACKET` sockets, [`tun`] TAP devices with offloads, [`process`] starts programs in a namespace
-//! and waits for signals. Functions return `io::Error` as the kernel gave it; what the user can do
+//! and waits for signals; [`memory`] is what a large table wants. Functions return `io::Error` as the kernel gave it; what the user can do
 //! about it is said further up.
 
 #![allow(unsafe_code)]
 
 pub mod datagram;
+pub mod memory;
 pub mod namespace;
 pub mod netlink;
 pub mod packet;

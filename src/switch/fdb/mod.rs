@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use self::table::{Slot, Span, Table, Ticks, Value, centiseconds};
+use self::table::{Buckets, Hit, Slot, Span, Table, Ticks, Value, centiseconds};
 use super::PortNo;
 use crate::time::{Duration, Instant};
 use crate::wire::{MacAddr, Vid};
@@ -154,6 +154,8 @@ pub struct CapacityReached;
 /// The filtering database of one bridge.
 pub struct Fdb {
     table: ArcSwap<Table>,
+    /// How often the table was replaced by a larger one.
+    grown: AtomicU32,
     writer: Mutex<Writer>,
     learned: AtomicUsize,
     max_learned: AtomicU32,
@@ -174,6 +176,8 @@ struct Writer {
 pub struct View<'a> {
     fdb: &'a Fdb,
     table: arc_swap::Guard<Arc<Table>>,
+    /// [`Fdb::grown`] when it was loaded.
+    grown: u32,
     now: Instant,
     hold: Duration,
     /// `now` and `hold` in the table's own units, and `now` in those of `used`.
@@ -217,6 +221,7 @@ impl Fdb {
         Self {
             // Odd, and never so small that a multiplication by it would not spread.
             table: ArcSwap::from_pointee(Table::new(64, (seed ^ 0x9e37_79b9_7f4a_7c15) | 1)),
+            grown: AtomicU32::new(0),
             writer: Mutex::default(),
             learned: AtomicUsize::new(0),
             max_learned: AtomicU32::new(0),
@@ -230,6 +235,8 @@ impl Fdb {
     pub fn view(&self, now: Instant, hold: Duration) -> View<'_> {
         View {
             fdb: self,
+            // First: what is stored meanwhile is then a table to load again.
+            grown: self.grown.load(Ordering::Acquire),
             table: self.table.load(),
             now,
             hold,
@@ -293,10 +300,7 @@ impl Fdb {
                 table.overwrite(hit.slot, entry);
                 Ok(())
             }
-            (Edit::Put(entry), None) => {
-                drop(table);
-                self.insert(&mut writer, key, entry)
-            }
+            (Edit::Put(entry), None) => self.insert(&mut writer, &table, key, entry),
         }
     }
 
@@ -358,16 +362,14 @@ impl Fdb {
             used: now,
         };
         let Some(hit) = table.find(key) else {
-            drop(table);
-            return self.insert_learned(&mut writer, now, hold, key, fresh);
+            return self.insert_learned(&mut writer, &table, (now, hold), key, fresh);
         };
         let mut entry = table.entry(hit.slot, hit.value);
         if hit.value.expired(Ticks::at(now), Span::of(hold)) {
             // The kernel would have collected it at its deadline, so this one is newly learned, and
             // subject to the bound.
             self.remove(&mut writer, &table, key, hit.slot, hit.value);
-            drop(table);
-            return self.insert_learned(&mut writer, now, hold, key, fresh);
+            return self.insert_learned(&mut writer, &table, (now, hold), key, fresh);
         }
         if entry.flags.local {
             return Learn::Local;
@@ -391,8 +393,8 @@ impl Fdb {
     fn insert_learned(
         &self,
         writer: &mut Writer,
-        now: Instant,
-        hold: Duration,
+        table: &Table,
+        (now, hold): (Instant, Duration),
         key: Key,
         entry: Entry,
     ) -> Learn {
@@ -411,7 +413,7 @@ impl Fdb {
                 return Learn::Full;
             }
         }
-        match self.insert(writer, key, entry) {
+        match self.insert(writer, table, key, entry) {
             Ok(()) => Learn::New,
             Err(CapacityReached) => Learn::Full,
         }
@@ -431,17 +433,25 @@ impl Fdb {
     }
 
     /// Puts in a key that is not there.
-    fn insert(&self, writer: &mut Writer, key: Key, entry: Entry) -> Result<(), CapacityReached> {
+    fn insert(
+        &self,
+        writer: &mut Writer,
+        table: &Table,
+        key: Key,
+        entry: Entry,
+    ) -> Result<(), CapacityReached> {
         if writer.len >= CAPACITY {
             return Err(CapacityReached);
         }
-        let mut table = self.table.load_full();
-        if (writer.len + 1) * 3 > table.slots() * 2 {
-            table = Arc::new(table.doubled());
-            self.table.store(Arc::clone(&table));
-        }
         writer.births = writer.births.wrapping_add(1);
-        table.place(key, entry, writer.births);
+        if (writer.len + 1) * 3 > table.slots() * 2 {
+            let bigger = Arc::new(table.doubled());
+            bigger.place(key, entry, writer.births);
+            self.table.store(bigger);
+            self.grown.fetch_add(1, Ordering::Release);
+        } else {
+            table.place(key, entry, writer.births);
+        }
         writer.len += 1;
         if entry.flags.is_learned() {
             self.learned.fetch_add(1, Ordering::Relaxed);
@@ -504,6 +514,23 @@ impl View<'_> {
         self.fdb.learn_slowly(self.now, self.hold, key, port)
     }
 
+    /// Whether it is still the table that others learn into.
+    #[inline(always)]
+    pub(super) fn is_current(&self) -> bool {
+        self.grown == self.fdb.grown.load(Ordering::Acquire)
+    }
+
+    /// Returns the table for many searches in a row.
+    #[inline(always)]
+    pub(super) fn gaze(&self) -> Gaze<'_> {
+        Gaze {
+            buckets: self.table.buckets(),
+            ticks: self.ticks,
+            span: self.span,
+            centis: self.centis,
+        }
+    }
+
     /// Looks a station up without noting that it was used.
     #[inline]
     #[must_use]
@@ -528,6 +555,47 @@ impl View<'_> {
             port: value.port(),
             local: value.is_local(),
         })
+    }
+}
+
+/// What [`View`] has, by value.
+#[derive(Clone, Copy)]
+pub(super) struct Gaze<'a> {
+    buckets: Buckets<'a>,
+    ticks: Ticks,
+    span: Span,
+    centis: u32,
+}
+
+impl Gaze<'_> {
+    /// Notes that a source was seen on a port, where there is nothing to learn from it; false where there
+    /// is ([`View::learn`]).
+    #[inline(always)]
+    pub(super) fn refresh(self, source: Key, on: PortNo) -> bool {
+        match self.buckets.find(source) {
+            Some(hit) if self.is_station(&hit) && hit.value.port() == Some(on) => {
+                hit.refresh(self.ticks);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the port of a station, and notes that it was used ([`View::lookup`]); `None` for the bridge's
+    /// own addresses, too.
+    #[inline(always)]
+    pub(super) fn lookup(self, station: Key) -> Option<PortNo> {
+        let hit = self.buckets.find(station)?;
+        if !self.is_station(&hit) {
+            return None;
+        }
+        hit.mark_used(self.centis);
+        hit.value.port()
+    }
+
+    #[inline(always)]
+    fn is_station(self, hit: &Hit<'_>) -> bool {
+        !hit.value.is_local() && !hit.value.expired(self.ticks, self.span)
     }
 }
 

@@ -18,6 +18,7 @@ use loom::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::{Entry, Flags, Key};
 use crate::switch::PortNo;
+use crate::sys::memory;
 use crate::time::{Duration, Instant};
 
 /// Microseconds since the start of the run, modulo 2^46 (2.2 years).
@@ -208,68 +209,38 @@ pub(super) struct Table {
     shift: u32,
 }
 
-impl Table {
-    pub(super) fn new(buckets: usize, seed: u64) -> Self {
-        Self {
-            buckets: (0..buckets).map(|_| Bucket::default()).collect(),
-            born: (0..buckets).map(|_| Default::default()).collect(),
-            seed,
-            shift: u64::BITS - buckets.trailing_zeros(),
-        }
-    }
+/// A table as a search sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Buckets<'a> {
+    all: &'a [Bucket],
+    seed: u64,
+    shift: u32,
+}
 
-    pub(super) fn slots(&self) -> usize {
-        self.buckets.len() * SLOTS
-    }
-
+impl<'a> Buckets<'a> {
     /// The bucket a key belongs to: the highest bits of a product with a random odd number, which is a
     /// universal hash (Dietzfelbinger et al. 1997): whoever does not know the number finds no two keys
     /// that share a bucket more often than chance.
     #[inline(always)]
-    fn home(&self, key: Key) -> usize {
+    fn home(self, key: Key) -> usize {
         #[allow(clippy::cast_possible_truncation)] // fewer than 2^32 buckets
         let index = (key.0.wrapping_mul(self.seed) >> self.shift) as usize;
         index
     }
 
-    fn next(&self, bucket: usize) -> usize {
-        (bucket + 1) & (self.buckets.len() - 1)
-    }
-
-    #[inline]
-    pub(super) fn value(&self, slot: Slot) -> &AtomicU64 {
-        &self.buckets[slot.bucket].values[slot.position]
-    }
-
-    #[inline]
-    fn used(&self, slot: Slot) -> &AtomicU32 {
-        &self.buckets[slot.bucket].used[slot.position]
-    }
-
-    pub(super) fn entry(&self, slot: Slot, value: Value) -> Entry {
-        Entry {
-            port: value.port(),
-            flags: value.flags(),
-            updated: Instant::from_nanos(value.updated().0 * 1000),
-            used: Instant::from_nanos(
-                u64::from(self.used(slot).load(Ordering::Relaxed)) * 10_000_000,
-            ),
-        }
-    }
-
-    /// Loads the home bucket of a key, an ordinary load whose result nobody waits for.
+    /// Starts loading the home bucket of a key.
     #[inline(always)]
-    pub(super) fn touch(&self, key: Key) {
-        std::hint::black_box(self.buckets[self.home(key)].keys[0].load(Ordering::Relaxed));
+    pub(super) fn touch(self, key: Key) {
+        memory::prefetch(&self.all[self.home(key)]);
     }
 
     /// Finds a key. In a table two thirds full it looks into 1.2 buckets for a hit, 1.6 for a miss, on
     /// average; the next bucket is the next cache line.
     #[inline(always)]
-    pub(super) fn find(&self, key: Key) -> Option<Hit<'_>> {
+    pub(super) fn find(self, key: Key) -> Option<Hit<'a>> {
         let mut index = self.home(key);
         loop {
-            let bucket = &self.buckets[index];
+            let bucket = &self.all[index];
             let state = bucket.state.load(Ordering::Acquire);
             let [a, b, c] = &bucket.keys;
             let hit = usize::from(a.load(Ordering::Acquire) == key.0)
@@ -297,7 +268,75 @@ impl Table {
             if state.is_multiple_of(REMOVAL) {
                 return None;
             }
-            index = self.next(index);
+            index = (index + 1) & (self.all.len() - 1);
+        }
+    }
+}
+
+impl Table {
+    pub(super) fn new(buckets: usize, seed: u64) -> Self {
+        let mut all = Vec::with_capacity(buckets);
+        memory::prefer_huge_pages(all.spare_capacity_mut());
+        all.resize_with(buckets, Bucket::default);
+        Self {
+            buckets: all.into_boxed_slice(),
+            born: (0..buckets).map(|_| Default::default()).collect(),
+            seed,
+            shift: u64::BITS - buckets.trailing_zeros(),
+        }
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        self.buckets.len() * SLOTS
+    }
+
+    /// Returns what a search needs, by value: between two atomic loads a compiler reads fields anew.
+    #[inline(always)]
+    pub(super) fn buckets(&self) -> Buckets<'_> {
+        Buckets {
+            all: &self.buckets,
+            seed: self.seed,
+            shift: self.shift,
+        }
+    }
+
+    #[inline(always)]
+    fn home(&self, key: Key) -> usize {
+        self.buckets().home(key)
+    }
+
+    #[inline(always)]
+    pub(super) fn touch(&self, key: Key) {
+        self.buckets().touch(key);
+    }
+
+    #[inline(always)]
+    pub(super) fn find(&self, key: Key) -> Option<Hit<'_>> {
+        self.buckets().find(key)
+    }
+
+    fn next(&self, bucket: usize) -> usize {
+        (bucket + 1) & (self.buckets.len() - 1)
+    }
+
+    #[inline]
+    pub(super) fn value(&self, slot: Slot) -> &AtomicU64 {
+        &self.buckets[slot.bucket].values[slot.position]
+    }
+
+    #[inline]
+    fn used(&self, slot: Slot) -> &AtomicU32 {
+        &self.buckets[slot.bucket].used[slot.position]
+    }
+
+    pub(super) fn entry(&self, slot: Slot, value: Value) -> Entry {
+        Entry {
+            port: value.port(),
+            flags: value.flags(),
+            updated: Instant::from_nanos(value.updated().0 * 1000),
+            used: Instant::from_nanos(
+                u64::from(self.used(slot).load(Ordering::Relaxed)) * 10_000_000,
+            ),
         }
     }
 
@@ -315,24 +354,32 @@ impl Table {
 
     /// Puts in a key that is not there; the caller holds the lock and has seen to it that there is room.
     pub(super) fn place(&self, key: Key, entry: Entry, born: u32) {
+        let slot = self.take_slot(key);
+        self.born(slot).store(born, Ordering::Relaxed);
+        self.overwrite(slot, entry);
+        // The key comes last: who sees it sees the value.
+        self.key(slot).store(key.0, Ordering::Release);
+    }
+
+    /// Finds an empty slot for a key, and tells the buckets on the way there that it is behind them.
+    fn take_slot(&self, key: Key) -> Slot {
         let mut index = self.home(key);
         loop {
             let bucket = &self.buckets[index];
             let free = |k: &AtomicU64| k.load(Ordering::Relaxed) == 0;
             if let Some(position) = bucket.keys.iter().position(free) {
-                let slot = Slot {
+                return Slot {
                     bucket: index,
                     position,
                 };
-                self.born(slot).store(born, Ordering::Relaxed);
-                self.overwrite(slot, entry);
-                // The key comes last: who sees it sees the value.
-                bucket.keys[position].store(key.0, Ordering::Release);
-                return;
             }
             bucket.state.fetch_add(1, Ordering::Release);
             index = self.next(index);
         }
+    }
+
+    fn key(&self, slot: Slot) -> &AtomicU64 {
+        &self.buckets[slot.bucket].keys[slot.position]
     }
 
     pub(super) fn born(&self, slot: Slot) -> &AtomicU32 {
@@ -359,11 +406,24 @@ impl Table {
         }
     }
 
+    /// Returns a table of twice the size with the same entries; the caller holds the lock.
     pub(super) fn doubled(&self) -> Self {
         let bigger = Self::new(self.buckets.len() * 2, self.seed);
-        for (slot, key, value) in self.iter() {
-            let born = self.born(slot).load(Ordering::Relaxed);
-            bigger.place(key, self.entry(slot, value), born);
+        for (bucket, born) in self.buckets.iter().zip(&self.born) {
+            for position in 0..SLOTS {
+                let key = bucket.keys[position].load(Ordering::Relaxed);
+                if key != 0 {
+                    let slot = bigger.take_slot(Key(key));
+                    let value = bucket.values[position].load(Ordering::Relaxed);
+                    let used = bucket.used[position].load(Ordering::Relaxed);
+                    let born = born[position].load(Ordering::Relaxed);
+                    bigger.value(slot).store(value, Ordering::Relaxed);
+                    bigger.used(slot).store(used, Ordering::Relaxed);
+                    bigger.born(slot).store(born, Ordering::Relaxed);
+                    // Nobody else sees the table yet.
+                    bigger.key(slot).store(key, Ordering::Relaxed);
+                }
+            }
         }
         bigger
     }
