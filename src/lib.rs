@@ -61,7 +61,8 @@
 //! itself without I/O: commands, trapped frames and time go in, replies and one ordered queue of
 //! outputs come out. Two drivers run it: [`live`] (worker threads that poll attachments, one control
 //! thread) and [`replay`] (one loop, virtual time), which [`check`] compares with what is expected and
-//! [`simulate`] uses for spanning trees of many bridges. `now` is always an argument.
+//! [`simulate`] uses for spanning trees of many bridges. `now` is always an argument. [`mod@bench`] measures what a
+//! plan costs per frame, without control.
 //!
 //! # What is bounded
 //!
@@ -82,6 +83,7 @@
 //! | sources of a group behind a port; hosts of one with `mcast_to_unicast`; hosts known with `fastleave` | 32; 512; 512 per port |
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
+//! | frames of a [`mod@bench`], made to order; octets, of captures | 4,194,304; 1 GiB |
 //! | frames in and copies out of one case of [`check`] | 1,000,000, of 256 MiB together |
 //! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |
 //! | stations per VXLAN device; endpoints of one entry | 1,048,576, or `maxaddress`; 4,096 |
@@ -132,6 +134,7 @@
 //! | turn, batch | one pass of a worker; frames received together |
 
 pub mod attach;
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod control;

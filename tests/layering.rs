@@ -49,11 +49,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "attach", "control", "iproute", "netdev", "replay", "switch", "time", "wire",
         ],
     ),
+    ("bench", &["attach", "switch", "time", "wire"]),
     (
         "cli",
         &[
-            "attach", "check", "control", "iproute", "live", "netdev", "replay", "simulate",
-            "switch", "time", "wire",
+            "attach", "bench", "check", "control", "iproute", "live", "netdev", "replay",
+            "simulate", "switch", "time", "wire",
         ],
     ),
 ];
@@ -80,6 +81,7 @@ const IMPURE_WORDS: &[&str] = &[
     "crossbeam_channel",
     "mio::",
     "nix::",
+    "sys::datagram",
     "sys::namespace",
     "sys::netlink",
     "sys::packet",

@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine; 1 a file or device could not be read or written; 2 the script or the arguments were not
 //! understood (nothing was done then); otherwise what the script itself asked for.
 
+mod bench;
 mod check;
 mod complete;
 mod language;
@@ -46,6 +47,7 @@ enum Command {
     Replay(replay::Args),
     Run(run::Args),
     Check(check::Args),
+    Bench(bench::Args),
     Topologies(topologies::Args),
     Port(language::Port),
     Bridge(language::Bridge),
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => args.execute(),
         Command::Run(args) => args.execute(),
         Command::Check(args) => args.execute(),
+        Command::Bench(args) => args.execute(),
         Command::Topologies(args) => args.execute(),
         Command::Port(args) => args.execute(),
         Command::Bridge(args) => args.execute(),

@@ -224,7 +224,7 @@ impl Args {
 }
 
 /// Splits `NAME=FILE`; a plain `FILE` has no name.
-fn split_input(input: &str) -> (Option<&str>, &str) {
+pub(super) fn split_input(input: &str) -> (Option<&str>, &str) {
     match input.split_once('=') {
         Some((name, file)) => (Some(name), file),
         None => (None, input),
@@ -236,7 +236,7 @@ fn is_dash(path: &Path) -> bool {
 }
 
 /// Reads a time as `sleep` does: a decimal number, and `s`, `m` or `h`.
-fn parse_time(text: &str) -> anyhow::Result<Duration> {
+pub(super) fn parse_time(text: &str) -> anyhow::Result<Duration> {
     let (number, unit) = match text.as_bytes().last() {
         Some(b's') => (&text[..text.len() - 1], 1.0),
         Some(b'm') => (&text[..text.len() - 1], 60.0),

@@ -1,5 +1,6 @@
 //! What the `tapswitch` command does with files: no privilege, no sleep, no clock.
 
+mod bench;
 mod captures;
 mod check;
 mod fixtures;
