@@ -6,7 +6,8 @@
 //! frames, tagged or not, to ports that take them as they are or the other way (a push, a pop). Then
 //! frames to groups, with multicast snooping off and on (`forward/groups`). Then the same frames through
 //! a bridge and through macvlans, by number of stations or children (`forward/macvlan`), and through ipvlan
-//! devices (`forward/ipvlan`). Then into and out of a VXLAN tunnel (`forward/vxlan`). Then the captures of `fixtures/`, each replayed into one port.
+//! devices (`forward/ipvlan`), into and out of a VXLAN tunnel (`forward/vxlan`), and with the loop alarm off
+//! and on (`forward/alarm`). Then the captures of `fixtures/`, each replayed into one port.
 //! Unit: frames. Sizes are without FCS: 60 here is 64 on a wire.
 
 #![allow(missing_docs)]
@@ -307,6 +308,27 @@ fn ipvlans(c: &mut Criterion) {
     group.finish();
 }
 
+/// What the loop alarm costs, off and on: nothing where the destination is known, for it looks at what is flooded.
+fn alarm(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward/alarm");
+    for kind in ["hit", "miss", "flood"] {
+        let traffic = traffic(kind, 64, 60);
+        let frames: Vec<&[u8]> = traffic.iter().collect();
+        for (name, armed) in [("off", false), ("on", true)] {
+            let mut plan = learned(64);
+            if !armed {
+                plan.bridges[0].alarm = None;
+            }
+            let (mut counters, mut egress) = (Counters::default(), Egress::default());
+            group.throughput(Throughput::Elements(frames.len() as u64));
+            group.bench_function(format!("{kind}/{name}"), |b| {
+                b.iter(|| run(&plan, &frames, &mut counters, &mut egress));
+            });
+        }
+    }
+    group.finish();
+}
+
 /// Frames to groups: flooded by a bridge that does not snoop, to one member by one that does, and to two
 /// hosts with copies of their own.
 fn groups(c: &mut Criterion) {
@@ -432,6 +454,6 @@ fn capture(path: &Path) -> Vec<Vec<u8>> {
 }
 
 criterion_group!(
-    benches, synthetic, vlans, macvlans, ipvlans, groups, vxlan, captures
+    benches, synthetic, vlans, macvlans, ipvlans, groups, vxlan, alarm, captures
 );
 criterion_main!(benches);

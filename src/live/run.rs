@@ -3,8 +3,9 @@
 //! `ip` and `bridge` commands change the model. The real side follows before anything could notice
 //! the difference: before a program runs, before a `sleep`, and at the script's end; from then on
 //! after every command. While it waits, for a program, a `sleep` or the end, this thread also serves
-//! what is due: timers, frames for control, devices that vanish.
+//! what is due: timers, frames for control, devices that vanish, NICs whose link comes and goes.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, select, unbounded};
+use crossbeam_channel::{Receiver, bounded, never, select, unbounded};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
@@ -23,7 +24,7 @@ use super::leftovers::{self, MARK, RunId};
 use super::patience::Polling;
 use super::sandbox::{self, Sandbox};
 use super::turn::Turn;
-use super::wiring::{Clock, Link, Shared, Wiring};
+use super::wiring::{self, Clock, Shared, Wiring};
 use super::worker::{Event, Handle, Outlets, Trapped};
 use crate::control::summary::Traffic;
 use crate::control::{Control, Output};
@@ -31,11 +32,17 @@ use crate::iproute::command::{Command, LinkCommon, LinkSet, NetCommand, Verb};
 use crate::iproute::script::{Flow, Item, Script, Sink, Streams};
 use crate::netdev::Kind;
 use crate::switch::{AttachmentId, Counters, Originate, Plan, Side, hand_up, originate};
+use crate::sys::links::{LinkMonitor, LinkNews};
+use crate::sys::netlink::Link;
 use crate::sys::{namespace, process};
 use crate::time::{Duration, Instant};
+use crate::wire::MacAddr;
 
 /// Frames for control that wait at most; a hello of every port of a large bridge fits.
 const TRAPS: usize = 4096;
+
+/// News of links that wait at most. Beyond, the kernel's queue fills, and then every link is looked at anew.
+const LINK_NEWS: usize = 64;
 
 /// How long a program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -93,6 +100,32 @@ pub fn run(script: &Script, options: &Options) -> Result<Outcome, Error> {
     result.map(|status| Outcome { status, ..outcome })
 }
 
+/// Turns news of the links of these netdevs of our namespace into messages, each change once.
+fn watch(nics: &[Link]) -> Result<Receiver<LinkNews>, Error> {
+    let (sender, news) = bounded(LINK_NEWS);
+    let monitor = LinkMonitor::open().map_err(Error::doing("listen for news of links"))?;
+    let mut known: HashMap<_, _> = nics.iter().map(|it| (it.index, it.running)).collect();
+    thread::Builder::new()
+        .name("links".to_owned())
+        .spawn(move || {
+            // Without this thread a pulled cable is noticed by what does not come in, as on any hub.
+            while let Ok(all) = monitor.wait() {
+                for news in all {
+                    let before = known.get_mut(&news.index);
+                    let Some(before) = before.filter(|before| **before != news.running) else {
+                        continue;
+                    };
+                    *before = news.running;
+                    if sender.send(news).is_err() {
+                        return;
+                    }
+                }
+            }
+        })
+        .map_err(Error::doing("start a thread"))?;
+    Ok(news)
+}
+
 /// Turns signals into messages.
 fn listen() -> Result<Receiver<Signal>, Error> {
     process::block_signals().map_err(Error::doing("block signals"))?;
@@ -126,6 +159,10 @@ struct Live {
     events: Receiver<Event>,
     traps: Receiver<Trapped>,
     signals: Receiver<Signal>,
+    /// What becomes of the links of NICs; of none without `--host`.
+    links: Receiver<LinkNews>,
+    /// The wires of NICs, by the NIC's number.
+    nics: HashMap<u32, AttachmentId>,
     /// The signal that ends the run.
     ended_by: Option<Signal>,
     options: Options,
@@ -148,8 +185,21 @@ impl Live {
         control.set_host_below();
         let queues = options.offloads.then_some(options.workers.max(1));
         let mut sandbox = Sandbox::new(options.host, below, run, queues)?;
+        let mut nics = HashMap::new();
+        let mut links = never();
         if options.host {
-            adopt(&mut control, &mut sandbox, &outside)?;
+            let found = adopt(&mut control, &mut sandbox, &outside)?;
+            if !found.is_empty() {
+                links = watch(&found)?;
+            }
+            let wires = outside
+                .iter()
+                .map(|name| control.network().find_attachment(name));
+            nics = found
+                .iter()
+                .zip(wires)
+                .filter_map(|(nic, wire)| Some((nic.index, wire.ok()?)))
+                .collect();
         }
         let shared = Arc::new(Shared {
             wiring: ArcSwap::default(),
@@ -157,7 +207,7 @@ impl Live {
             profile: AtomicBool::new(options.profile),
         });
         let (events_in, events) = unbounded();
-        let (traps_in, traps) = crossbeam_channel::bounded(TRAPS);
+        let (traps_in, traps) = bounded(TRAPS);
         let outlets = Outlets {
             events: events_in,
             traps: traps_in,
@@ -183,6 +233,8 @@ impl Live {
             events,
             traps,
             signals,
+            links,
+            nics,
             ended_by: None,
             options: *options,
             as_user,
@@ -373,6 +425,11 @@ impl Live {
                 Ok(Event::Failed(error)) => return Err(Error::doing("poll the devices")(error)),
                 Err(_) => {}
             },
+            recv(self.links) -> news => match news {
+                Ok(news) => self.link_changed(news),
+                // Nobody listens any more.
+                Err(_) => self.links = never(),
+            },
             recv(self.traps) -> trap => if let Ok((trap, octets)) = trap {
                 let now = self.now();
                 self.control.handle_trap(now, &trap, &octets);
@@ -384,6 +441,25 @@ impl Live {
             self.control.handle_timeout(now);
         }
         self.settle()
+    }
+
+    /// A NIC's link came or went: its netdev follows.
+    fn link_changed(&mut self, news: LinkNews) {
+        let Some(wire) = self.nics.get(&news.index).copied() else {
+            return;
+        };
+        // One that has vanished does not come back by itself.
+        if news.running && self.sandbox.is_gone(wire) {
+            return;
+        }
+        let now = self.now();
+        self.control.set_carrier(now, wire, news.running);
+        let name = &self.control.network().attachments()[wire.index()].name;
+        let word = if news.running { "up" } else { "down" };
+        write(
+            Sink::Stderr,
+            &format!("tapswitch: the link of {name} is {word}\n"),
+        );
     }
 
     /// A device has vanished: its netdev has lost its wire, or its stack.
@@ -488,7 +564,7 @@ impl Live {
         links.resize_with(self.plan.attachments.len(), || None);
         for (nth, (id, queues, generation)) in self.sandbox.attachments().enumerate() {
             if let Some(link) = links.get_mut(id.index()) {
-                *link = Some(Link {
+                *link = Some(wiring::Link {
                     queues: Arc::clone(queues),
                     worker: nth % self.workers.len(),
                     generation,
@@ -577,19 +653,28 @@ impl Live {
     }
 }
 
-/// Tells the model of the NICs that it has from outside what they are.
-fn adopt(control: &mut Control, sandbox: &mut Sandbox, outside: &[String]) -> Result<(), Error> {
+/// Tells the model of the NICs that it has from outside what they are, and returns that, in their order.
+fn adopt(
+    control: &mut Control,
+    sandbox: &mut Sandbox,
+    outside: &[String],
+) -> Result<Vec<Link>, Error> {
+    let mut nics = Vec::new();
     for name in outside {
-        let (address, mtu) = sandbox.nic(name)?;
+        let nic = sandbox.nic(name)?;
         let common = LinkCommon {
-            address,
-            mtu: Some(mtu),
+            address: nic.address.map(MacAddr::new),
+            mtu: Some(nic.mtu),
             ..LinkCommon::default()
         };
         let set = link_set(None, name, common);
         control.execute(Instant::ZERO, &set, &Counters::default());
+        if let Ok(wire) = control.network().find_attachment(name) {
+            control.set_carrier(Instant::ZERO, wire, nic.running);
+        }
+        nics.push(nic);
     }
-    Ok(())
+    Ok(nics)
 }
 
 /// `ip [-n NS] link set NAME …`.

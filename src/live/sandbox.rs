@@ -28,7 +28,7 @@ use crate::attach::{Attachment, Failure};
 use crate::netdev::{Kind, NamespaceId, Network};
 use crate::switch::{AttachmentId, NetdevId};
 use crate::sys::namespace;
-use crate::sys::netlink::{self, LinkChange, Netlink};
+use crate::sys::netlink::{self, Link, LinkChange, Netlink};
 use crate::wire::MacAddr;
 
 /// The loopback's number in every namespace.
@@ -153,16 +153,20 @@ impl Sandbox {
     /// # Errors
     ///
     /// [`Error::NoSuchNic`].
-    pub fn nic(&mut self, name: &str) -> Result<(Option<MacAddr>, u32), Error> {
-        let link = self
-            .space(NamespaceId::OWN)?
+    pub fn nic(&mut self, name: &str) -> Result<Link, Error> {
+        self.space(NamespaceId::OWN)?
             .netlink
             .find(name)
             .map_err(Error::doing(format!("look for {name}")))?
             .ok_or_else(|| Error::NoSuchNic {
                 name: name.to_owned(),
-            })?;
-        Ok((link.address.map(MacAddr::new), link.mtu))
+            })
+    }
+
+    /// Whether a device has vanished.
+    #[must_use]
+    pub fn is_gone(&self, id: AttachmentId) -> bool {
+        self.gone.contains(&id)
     }
 
     /// Forgets a device that vanished. False if it is not the generation meant: then it was expected.

@@ -1,6 +1,7 @@
 //! System calls: every `unsafe` of the live edge and every wrapper that the crates lack.
 //!
-//! [`datagram`] opens the sockets of tunnels, [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs, [`packet`] opens
+//! [`datagram`] opens the sockets of tunnels, [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs,
+//! [`links`] hears of their links, [`packet`] opens
 //! `AF_PACKET` sockets, [`tun`] TAP devices with offloads, [`process`] starts programs in a namespace
 //! and waits for signals; [`memory`] is what a large table wants. Functions return `io::Error` as the kernel gave it; what the user can do
 //! about it is said further up.
@@ -8,6 +9,7 @@
 #![allow(unsafe_code)]
 
 pub mod datagram;
+pub mod links;
 pub mod memory;
 pub mod namespace;
 pub mod netlink;

@@ -204,12 +204,15 @@ pub struct Link {
     pub address: Option<[u8; 6]>,
     /// Payload octets.
     pub mtu: u32,
+    /// It is up and has carrier (`IFF_UP`, `IFF_RUNNING`).
+    pub running: bool,
 }
 
 impl Link {
     fn of(message: &LinkMessage) -> Self {
         let mut link = Self {
             index: message.header.index,
+            running: (message.header.flags).contains(LinkFlags::Up | LinkFlags::Running),
             ..Self::default()
         };
         for attribute in &message.attributes {
