@@ -11,10 +11,12 @@
 //! | file | is about | kernel |
 //! |---|---|---|
 //! | `context` | settings, queriers and routers, of a bridge or of one VLAN | `net_bridge_mcast` |
-//! | `groups` | groups, port groups, sources, and how (S, G) follows from (\*, G) | `net_bridge_mdb_entry`, `_port_group`, `_group_src` |
+//! | `groups` | groups, port groups, members | `net_bridge_mdb_entry`, `_port_group` |
+//! | `sources` | sources, and how (S, G) follows from (\*, G) | `net_bridge_group_src`, `br_multicast_star_g_handle_mode` and its kin |
 //! | `reports` | what hosts report | `br_multicast_isinc_allow` and its kin |
 //! | `hosts` | which host behind a port wants what, for `fastleave` | `br_multicast_eht.c` |
-//! | `queries` | what routers ask, own queries, leaves | `br_ip4_multicast_query`, `br_multicast_send_query` |
+//! | `queries` | what routers ask, when to query, leaves | `br_ip4_multicast_query`, `br_multicast_leave_group` |
+//! | `send` | own queries as frames | `br_multicast_send_query` |
 //! | `admin` | options, states of ports, the bridge's own state | `br_multicast_toggle` and its kin |
 //! | `vlans` | one context per VLAN (`mcast_vlan_snooping`) | `br_multicast_toggle_vlan` |
 //! | `config` | groups by command (`bridge mdb`) | `br_mdb.c` |
@@ -62,7 +64,9 @@ mod groups;
 mod hosts;
 mod queries;
 mod reports;
+mod send;
 mod show;
+mod sources;
 mod stack;
 mod timers;
 mod vlans;
