@@ -160,7 +160,7 @@ pub struct Hearers {
     /// Those that hear any group: promiscuous, or told to.
     any: Vec<NetdevId>,
     /// By group, those that joined it and those that hear any.
-    groups: HashMap<MacAddr, Vec<NetdevId>>,
+    groups: HashMap<MacAddr, Vec<NetdevId>, FixedState>,
 }
 
 impl Hearers {
