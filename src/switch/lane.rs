@@ -13,7 +13,7 @@ use super::bridge::count_learned;
 use super::egress::{Copy, Egress, emit};
 use super::path::{Header, Walk};
 use super::plan::PortState;
-use super::transit::{Edit, TAGGED_MIN, Transit};
+use super::transit::{Edit, TAGGED_MIN};
 use super::{
     AttachmentId, Counters, Key, NetdevId, PacketType, Plan, PlanBridge, PlanNetdev, PlanPort,
     PlanVlan, PlanVlans, PortNo, Receive, Side, Transmit,
@@ -102,12 +102,20 @@ impl<'a> Lane<'a> {
     /// Takes frames of a batch, from one on, to where they leave; returns how many, up to the first about
     /// which there is more to say.
     pub(super) fn take(&mut self, walk: &mut Walk<'a>, frames: &[&'a [u8]], first: usize) -> usize {
-        match self.bridge.vlans.as_deref() {
-            None => self.take_by(walk, frames, first, &|_, tag| Some((tag.is_some(), None))),
-            Some(vlans) => self.take_by(walk, frames, first, &|lane, tag| {
-                Some((tag.is_some(), Some(lane.admit(vlans, tag)?)))
-            }),
-        }
+        let Some(vlans) = self.bridge.vlans.as_deref() else {
+            return self.take_by(walk, frames, first, &mut |_, tag| {
+                Some((tag.is_some(), None))
+            });
+        };
+        // Most frames are in the VLAN of the one before.
+        let mut admitted: Vlan<'a> = None;
+        self.take_by(walk, frames, first, &mut |lane, tag| {
+            let vid = lane.vid(vlans, tag)?;
+            if admitted.is_none_or(|(before, _)| before != vid) {
+                admitted = Some((vid, lane.admit(vlans, vid)?));
+            }
+            Some((tag.is_some(), admitted))
+        })
     }
 
     /// [`Self::take`], once for each way to tell a frame's VLAN: `classify` also says whether it has a tag
@@ -118,7 +126,7 @@ impl<'a> Lane<'a> {
         walk: &mut Walk<'a>,
         frames: &[&'a [u8]],
         first: usize,
-        classify: &impl Fn(&Self, Option<Tag>) -> Option<(bool, Vlan<'a>)>,
+        classify: &mut impl FnMut(&Self, Option<Tag>) -> Option<(bool, Vlan<'a>)>,
     ) -> usize {
         let mut view = walk.take_view(self.index);
         let mut gaze = view.gaze();
@@ -184,17 +192,12 @@ impl<'a> Lane<'a> {
 
             // A batch is not longer than 2^32 frames.
             let frame = u32::try_from(number).unwrap_or(u32::MAX);
-            let edit = match (tagged, leaves_tagged) {
-                (false, false) | (true, true) => Edit::NONE,
-                _ => {
-                    let mut transit = Transit::new(PacketType::Host);
-                    // It is as long as that takes.
-                    let _ = heads.untag(&mut transit, octets);
-                    transit.tag = (vlan.filter(|_| leaves_tagged))
-                        .zip(self.bridge.vlans.as_deref())
-                        .map(|((vid, _), vlans)| Tag::new(vlans.protocol, vid));
-                    heads.edit(&transit, frame, octets)
+            let edit = match (tagged, vlan.zip(self.bridge.vlans.as_deref())) {
+                (false, Some(((vid, _), vlans))) if leaves_tagged => {
+                    heads.push(Tag::new(vlans.protocol, vid), octets)
                 }
+                (true, Some(_)) if !leaves_tagged => heads.pop(),
+                _ => Edit::NONE,
             };
             let len = bare + if leaves_tagged { TAG_LEN } else { 0 };
             let sent = &mut counters[target.netdev.index()];
@@ -219,15 +222,19 @@ impl<'a> Lane<'a> {
 
     /// The VLAN of a frame that comes in by the port: of its tag, or the port's.
     #[inline(always)]
-    fn admit<'v>(&self, vlans: &'v PlanVlans, tag: Option<Tag>) -> Option<(Vid, &'v PlanVlan)> {
-        let vid = match tag {
-            None => self.port.pvid?,
-            Some(tag) if tag.tag_type == vlans.protocol => Vid::new(tag.vid())?,
-            Some(_) => return None,
-        };
+    fn vid(&self, vlans: &PlanVlans, tag: Option<Tag>) -> Option<Vid> {
+        match tag {
+            None => self.port.pvid,
+            Some(tag) if tag.tag_type == vlans.protocol => Vid::new(tag.vid()),
+            Some(_) => None,
+        }
+    }
+
+    /// A VLAN in which frames of the port may come in and go on.
+    fn admit<'v>(&self, vlans: &'v PlanVlans, vid: Vid) -> Option<&'v PlanVlan> {
         let vlan = vlans.get(vid)?;
         let open = vlan.ingress.contains(self.number) && vlan.egress.contains(self.number);
-        (open && vlan.stats.is_none()).then_some((vid, vlan))
+        (open && vlan.stats.is_none()).then_some(vlan)
     }
 
     /// A port by which a frame is to leave the bridge, if nothing bars its way there.

@@ -430,6 +430,26 @@ impl Heads {
         }
     }
 
+    /// [`Self::edit`] of a frame that leaves as it came in but for a tag more.
+    #[inline(always)]
+    pub(super) fn push(&mut self, tag: Tag, frame: &[u8]) -> Edit {
+        let head = self.with_tag(Head::OWN, tag, frame);
+        self.note(head, ADDRESSES as u32)
+    }
+
+    /// [`Self::edit`] of a frame that leaves as it came in but for its first tag, which is whole.
+    #[inline(always)]
+    pub(super) fn pop(&mut self) -> Edit {
+        self.note(Head::OWN, (ADDRESSES + TAG_LEN) as u32)
+    }
+
+    #[inline(always)]
+    fn note(&mut self, head: Head, skip: u32) -> Edit {
+        self.last = None;
+        self.edits.push((head, skip));
+        Edit(self.edits.len() as u32)
+    }
+
     #[inline(never)]
     fn write(&mut self, transit: &Transit, number: u32, frame: &[u8]) -> Edit {
         let shape = (transit.tag, transit.head, transit.skip);
