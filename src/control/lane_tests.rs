@@ -87,7 +87,7 @@ proptest! {
     #[test]
     fn the_short_way_is_the_long_one(
         steps in prop::collection::vec(
-            (prop::option::weighted(0.3, line()), prop::collection::vec(frame(), 1..24), 0usize..8),
+            (prop::option::weighted(0.3, line()), prop::collection::vec(frame(), 1..24), 0usize..64),
             1..40,
         ),
     ) {

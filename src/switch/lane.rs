@@ -151,6 +151,9 @@ impl<'a> Lane<'a> {
             let Some(header) = Header::parse(octets) else {
                 break;
             };
+            if octets.len() > self.longest {
+                break;
+            }
             if !header.source.is_station() || header.destination.is_group() {
                 break;
             }
@@ -182,7 +185,7 @@ impl<'a> Lane<'a> {
             };
             let (target, bare) = (target.1, octets.len() - tag.map_or(0, |_| TAG_LEN));
             let netdev = &netdevs[target.netdev.index()];
-            if !netdev.up || bare > netdev.longest() || octets.len() > self.longest {
+            if !netdev.up || bare > netdev.longest() {
                 break;
             }
             let leaving = (leaves_tagged, bare);

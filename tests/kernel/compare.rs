@@ -140,7 +140,13 @@ fn ours_depend_on_time(
     };
     // The last step alone may have come late, as a command that shows something does.
     let late = [&begins[..last], &ends[last..]].concat();
-    let clocks = [rate(begins, 8), rate(begins, 10), rate(&ends, 8), ends, late];
+    let clocks = [
+        rate(begins, 8),
+        rate(begins, 10),
+        rate(&ends, 8),
+        ends,
+        late,
+    ];
     clocks.iter().any(|times| {
         let other = ours::play(&prefix, times);
         let essence = |record: &Record, step| {
