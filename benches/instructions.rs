@@ -63,8 +63,15 @@ const CASES: &[Case] = &[
         ingress: AttachmentId(5),
         ..case("veth", 4, || between(known), hosts)
     },
+    case("hit-alarm-off", 4, || between(known), no_alarm),
     case("unknown", 4, || between(|n| station(STATIONS + n)), |_| {}),
     case("broadcast", 4, || between(|_| MacAddr::BROADCAST), |_| {}),
+    case(
+        "broadcast-alarm-off",
+        4,
+        || between(|_| MacAddr::BROADCAST),
+        no_alarm,
+    ),
     case(
         "broadcast-16",
         16,
@@ -138,6 +145,11 @@ fn vid() -> Vid {
 
 fn vlan(plan: &mut Plan, tagged: fn(u16) -> bool) {
     common::filter(plan, vid(), tagged);
+}
+
+/// The loop alarm is on unless told otherwise.
+fn no_alarm(plan: &mut Plan) {
+    plan.bridges[0].alarm = None;
 }
 
 /// Every port becomes the near end of a veth pair, with a host at the far end: attachment 4 + n.
