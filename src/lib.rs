@@ -98,6 +98,8 @@
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |
 //! | time for which a worker without frames looks for some before it sleeps | 50 µs ([`live::patience`]), unless told otherwise |
 //! | frames that wait for control, live | 4,096; more are lost and counted (`traps_lost`) |
+//! | plans that wait for a driver | one, the newest |
+//! | news of NICs' links that wait, with `--host` | 64, and what a netlink socket holds; when that was too little, all links are looked at anew |
 //!
 //! # Where building proved the design wrong
 //!
