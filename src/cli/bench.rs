@@ -22,6 +22,7 @@ use crate::wire::Ethernet;
 
 /// Measure what frames cost, in memory
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,

@@ -44,9 +44,9 @@ fn traffic_made_to_order_is_forwarded() {
     assert!((share(&report, &verdicts["forwarded"]) - 1.0).abs() < 1e-9);
     let flooded = share(&report, &verdicts["flooded"]);
     assert!((flooded - 0.25).abs() < 0.05, "{report}");
-    // What is flooded leaves by the three other ports and goes to the bridge's own stack.
+    // What is flooded leaves by the three other ports.
     let copies = share(&report, &verdicts["copies"]);
-    assert!((copies - (0.75 + 0.25 * 4.0)).abs() < 0.2, "{report}");
+    assert!((copies - (1.0 + 2.0 * flooded)).abs() < 1e-9, "{report}");
     let stages = &report["ns_per_frame"];
     let ns = |stage: &str| stages[stage]["median"].as_f64().unwrap();
     assert!(ns("decide") > 0.0 && ns("total") > ns("decide"), "{report}");
@@ -60,10 +60,12 @@ fn captures_come_in_where_they_are_put() {
     let report = json(&["--in", capture, "--spread", "2", "--workers", "2"]);
     assert_eq!(report["attachments"], serde_json::json!(["p1", "p2"]));
     assert_eq!(report["mpps_per_worker"].as_array().unwrap().len(), 2);
-    assert!(
-        share(&report, &report["verdicts"]["forwarded"]) > 0.9,
-        "{report}"
-    );
+    // Three stations behind two ports: some speak to their neighbour.
+    let verdicts = &report["verdicts"];
+    let forwarded = share(&report, &verdicts["forwarded"]);
+    let neighbours = share(&report, &verdicts["dropped"]["same_port"]);
+    assert!((forwarded + neighbours - 1.0).abs() < 1e-9, "{report}");
+    assert!(forwarded > 0.5 && neighbours > 0.0, "{report}");
 }
 
 #[test]
