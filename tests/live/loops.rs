@@ -48,9 +48,12 @@ fn a_loop_outside_is_told_of_and_cut() {
         .under(&place.enter())
         .start();
     run.await_line("ready");
+    // Both at the same moment: a ping that came through the first one alone would leave nothing to go round.
+    place.run("ip link set kbr down");
     for tap in ["t1", "t2"] {
         place.run(&format!("ip link set {tap} master kbr"));
     }
+    place.run("ip link set kbr up");
     let mut shown = || -> Value {
         let ping = run.await_line("packets transmitted, 3 received");
         assert!(!ping.contains("duplicate"), "{ping}");
