@@ -120,7 +120,7 @@
 //! - *`unsafe` only in `sys` and the FDB's cell.* The cell needs none. What the FDB wants of its memory,
 //!   prefetching and huge pages, is in [`sys::memory`], the one thing of `sys` that the core may name.
 //! - *One way for every frame.* The long way keeps everything apart that may matter to somebody, and costs
-//!   a frame between two known stations twice what it needs. Such frames take a short way
+//!   a frame between two known stations half as much again as it needs. Such frames take a short way
 //!   (`switch::lane`) that has no verdicts of its own and is proven to lead to the same.
 //!
 //! # Words

@@ -80,6 +80,31 @@ fn outcome(control: &Control, counters: &Counters, egress: &Egress, frames: &[&[
     format!("{verdicts:?}\n{copies:?}\n{lost:?}\n{counters:?}\n{tables:?}")
 }
 
+/// A frame over its sender's MTU never gets to the bridge, which so learns nothing from it.
+#[test]
+fn what_a_sender_may_not_send_is_not_learned_from() {
+    let mut control = Control::new(&["w0", "w1", "w2"].map(str::to_owned));
+    for item in Script::parse("test", WIRED).expect("it is one").items() {
+        if let Command::Net(command) = &item.command {
+            control.execute(Instant::ZERO, command, &Counters::default());
+        }
+    }
+    let sender = control
+        .network()
+        .find_attachment("n1/v2")
+        .expect("the host");
+    let (mut counters, mut egress) = (Counters::default(), Egress::default());
+    for (len, learned) in [(1515, 0), (1514, 1)] {
+        let mut frame = vec![0; len];
+        frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5]);
+        let plan = control.plan();
+        let now = Instant::from_secs(1);
+        forward(&plan, now, sender, &[&frame], &mut counters, &mut egress);
+        let sum: u64 = counters.bridges.iter().map(|it| it.learned).sum();
+        assert_eq!(sum, learned, "{len} octets");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -90,6 +115,7 @@ proptest! {
             (prop::option::weighted(0.3, line()), prop::collection::vec(frame(), 1..24), 0usize..64),
             1..40,
         ),
+        bound in prop::sample::select(vec![0, 2]),
     ) {
         let wires = ["w0", "w1", "w2"].map(str::to_owned);
         let mut short = Control::new(&wires);
@@ -97,7 +123,8 @@ proptest! {
         let mut counters = [Counters::default(), Counters::default()];
         let mut egress = [Egress::default(), Egress::default()];
         for control in [&mut short, &mut long] {
-            for item in Script::parse("test", WIRED).expect("it is one").items() {
+            let wired = format!("{WIRED}ip link set br0 type bridge fdb_max_learned {bound}\n");
+            for item in Script::parse("test", &wired).expect("it is one").items() {
                 let Command::Net(command) = &item.command else { continue };
                 let reply = control.execute(Instant::ZERO, command, &Counters::default());
                 prop_assert_eq!(reply.status, 0, "{:?}", reply);
