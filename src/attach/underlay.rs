@@ -315,10 +315,17 @@ mod tests {
         }
     }
 
-    /// A port that nobody has.
-    fn free() -> u16 {
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.local_addr().unwrap().port()
+    /// Sockets by a port that nobody else has, which may have been somebody's in the meantime.
+    fn open(range: (u16, u16)) -> (u16, Underlay) {
+        loop {
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            let port = socket.local_addr().unwrap().port();
+            drop(socket);
+            match Underlay::new(&settings(port, range)) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                result => return (port, result.unwrap()),
+            }
+        }
     }
 
     fn packet(to: u16, from: u16, df: bool, checksum: bool, payload: &[u8]) -> Vec<u8> {
@@ -344,17 +351,17 @@ mod tests {
 
     #[test]
     fn a_flow_keeps_its_part_of_the_ports() {
-        let (here, there) = (free(), free());
-        let range = (40_000, 50_000);
-        let sends = Underlay::new(&settings(here, range)).unwrap();
-        let receives = Underlay::new(&settings(there, range)).unwrap();
+        // Below the ports that the kernel gives to whoever wants any.
+        let range = (20_000, 30_000);
+        let (_, sends) = open(range);
+        let (there, receives) = open(range);
         let payload = [&Vxlan::new(42).octets()[..], b"a frame"].concat();
         let mut seen = Vec::new();
         for (from, df, checksum) in [
-            (40_000, false, true),
-            (40_001, true, false),
-            (44_999, false, true),
-            (49_999, false, true),
+            (20_000, false, true),
+            (20_001, true, false),
+            (24_999, false, true),
+            (29_999, false, true),
         ] {
             let head = packet(there, from, df, checksum, &payload);
             sends.send([&head, &payload]).unwrap();
@@ -371,14 +378,14 @@ mod tests {
             seen.push((from, outer.source_port));
         }
         for (wanted, port) in seen {
-            let part = |port: u16| (port - 40_000) * 4 / 625;
-            assert!((40_000..50_000).contains(&port));
+            let part = |port: u16| (port - 20_000) * 4 / 625;
+            assert!((20_000..30_000).contains(&port));
             assert_eq!(part(wanted), part(port), "{wanted} and {port}");
         }
         // Neither another manner nor a netdev that is not known, and no beginning of a packet.
-        let other = packet(there, 41_000, true, true, &payload);
+        let other = packet(there, 21_000, true, true, &payload);
         assert!(sends.send([&other, &payload]).is_err());
-        let mut by = packet(there, 41_000, false, true, &payload);
+        let mut by = packet(there, 21_000, false, true, &payload);
         by[0] = 1;
         for upto in 0..by.len() {
             assert!(sends.send([&by[..upto], &payload]).is_err());
@@ -387,13 +394,12 @@ mod tests {
 
     #[test]
     fn what_stays_keeps_its_sockets() {
-        let port = free();
-        let old = Underlay::new(&settings(port, (40_000, 41_000))).unwrap();
+        let (port, old) = open((20_000, 21_000));
         assert!(
-            Underlay::new(&settings(port, (40_000, 41_000))).is_err(),
+            Underlay::new(&settings(port, (20_000, 21_000))).is_err(),
             "the port is taken"
         );
-        let mut more = settings(port, (40_000, 41_000));
+        let mut more = settings(port, (20_000, 21_000));
         more.fans.push((
             (7_000, 7_003),
             Manner {
