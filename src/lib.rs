@@ -94,6 +94,7 @@
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there, and is told of ([`switch::alarm`]) |
 //! | frames that a bridge's loop alarm remembers; loops that it does | 256 for a second each; 16 |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
+//! | frames that wait at a NIC | 528 in a ring of 1 MiB, those longer than 1,900 octets beside it in 8 MiB; then the kernel drops ([`attach::packet`]) |
 //! | headers of a super-frame, and segments that it is cut into in software | 512 octets, as Linux's 8,192 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |
 //! | time for which a worker without frames looks for some before it sleeps | 50 µs ([`live::patience`]), unless told otherwise |

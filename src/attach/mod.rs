@@ -67,8 +67,41 @@ pub trait Attachment: Debug + Send + Sync {
         self.send(pieces)
     }
 
+    /// Whether [`Self::send_all`] is better than one frame after another.
+    fn gathers(&self) -> bool {
+        false
+    }
+
+    /// Sends frames in order, each with something left to do that the attachment [takes](Self::takes), or nothing;
+    /// tells of each that did not go, as [`Self::send`] would. Returns in how many system calls.
+    fn send_all(&self, frames: &[Outgoing<'_>], lost: &mut dyn FnMut(&io::Error)) -> u64 {
+        for frame in frames {
+            if let Err(error) = self.send_unfinished(frame.pieces, frame.offload) {
+                lost(&error);
+            }
+        }
+        frames.len() as u64
+    }
+
     /// Returns what to poll for frames to receive; `None` for one that has to be asked.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// A frame to send, with what is left to do to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Its octets, in two pieces.
+    pub pieces: [&'a [u8]; 2],
+    /// What is left to do.
+    pub offload: Offload,
+}
+
+impl Outgoing<'_> {
+    /// No frame.
+    pub const NONE: Self = Self {
+        pieces: [&[], &[]],
+        offload: Offload::NONE,
+    };
 }
 
 /// Writes the pieces of a frame as one.

@@ -458,6 +458,7 @@ fn a_header_that_does_not_fit_is_a_counted_drop() {
                 OffloadError::Checksum,
                 OffloadError::Segments,
                 OffloadError::Headers,
+                OffloadError::Cut,
             ];
             let results = errors.into_iter().map(Err).chain([Ok(Offload::NONE)]);
             for offload in results {
@@ -488,10 +489,11 @@ fn a_header_that_does_not_fit_is_a_counted_drop() {
         DropReason::OffloadChecksum,
         DropReason::OffloadSegments,
         DropReason::OffloadHeaders,
+        DropReason::Cut,
     ] {
         assert_eq!(counters.dropped[reason as usize], 1, "{reason}");
     }
-    assert_eq!((counters.frames_in, counters.forwarded), (4, 1));
+    assert_eq!((counters.frames_in, counters.forwarded), (5, 1));
     assert!(counters.add_up());
     assert!(bench.far(2).take().is_some() && bench.far(2).take().is_none());
 }

@@ -65,6 +65,8 @@ drop_reasons! {
     OffloadSegments = "offload_segments", "the virtio-net header asks for segments of an unknown kind, of no size or too many, or without a checksum";
     /// A super-frame's headers are not what its virtio-net header says (live only).
     OffloadHeaders = "offload_headers", "the headers of the super-frame are not those that its virtio-net header tells of";
+    /// Longer than what was received of it: its beginning came, and for the rest there was no room (live only).
+    Cut = "cut", "there was no room to receive all of the frame";
     /// Shorter than an Ethernet header.
     Runt = "runt", "the frame is shorter than its 14-octet header";
     /// A tag is announced but cut off (`skb_vlan_untag`).
@@ -246,6 +248,7 @@ impl From<OffloadError> for DropReason {
             OffloadError::Checksum => Self::OffloadChecksum,
             OffloadError::Segments => Self::OffloadSegments,
             OffloadError::Headers => Self::OffloadHeaders,
+            OffloadError::Cut => Self::Cut,
         }
     }
 }

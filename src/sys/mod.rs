@@ -3,13 +3,14 @@
 //! [`datagram`] opens the sockets of tunnels, [`namespace`] makes and enters namespaces, [`netlink`] configures netdevs,
 //! [`links`] hears of their links, [`packet`] opens
 //! `AF_PACKET` sockets, [`tun`] TAP devices with offloads, [`process`] starts programs in a namespace
-//! and waits for signals; [`memory`] is what a large table wants. Functions return `io::Error` as the kernel gave it; what the user can do
+//! and waits for signals; `mapping` is memory that is shared with the kernel, and [`memory`] what a large table wants. Functions return `io::Error` as the kernel gave it; what the user can do
 //! about it is said further up.
 
 #![allow(unsafe_code)]
 
 pub mod datagram;
 pub mod links;
+mod mapping;
 pub mod memory;
 pub mod namespace;
 pub mod netlink;

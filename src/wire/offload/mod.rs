@@ -85,6 +85,8 @@ pub enum OffloadError {
     Segments,
     /// The headers of the super-frame are not those of the kind it says.
     Headers,
+    /// Only the beginning of the frame is there.
+    Cut,
 }
 
 impl Offload {
