@@ -1,20 +1,13 @@
-//! The short way of most frames: to a known station of one bridge, from and to a plain port.
-//!
-//! What [`path`](super::path) and [`bridge`](super::bridge) would do to such a frame, with everything
-//! that cannot matter to it decided once per batch ([`Lane::of`]) and the rest in one loop
-//! ([`Lane::take`]). It has no verdicts of its own: a frame that anything else could happen to, a drop
-//! included, is not taken, and goes the long way with nothing changed that the long way would not change.
-//! So the long way is what to read and to explain; that both lead to the same, to the last counter, is a
-//! property test (`control::lane_tests`).
+//! To a known station of one bridge, from and to a plain port.
 //!
 //! Measured (`tools/instructions`): 289 instructions, of some 430 on the long way.
 
-use super::bridge::count_learned;
-use super::egress::{Copy, Egress, emit};
-use super::path::{Header, Walk};
-use super::plan::PortState;
-use super::transit::{Edit, TAGGED_MIN};
-use super::{
+use crate::switch::bridge::count_learned;
+use crate::switch::egress::{Copy, Egress, emit};
+use crate::switch::path::{Header, Walk};
+use crate::switch::plan::PortState;
+use crate::switch::transit::{Edit, TAGGED_MIN};
+use crate::switch::{
     AttachmentId, Counters, Key, NetdevId, PacketType, Plan, PlanBridge, PlanNetdev, PlanPort,
     PlanVlan, PlanVlans, PortNo, Receive, Side, Transmit,
 };
@@ -22,7 +15,7 @@ use crate::wire::{ETHERNET_HEADER, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 
 /// A way into a bridge by a plain port, on which frames between known stations need nothing but their
 /// addresses looked up.
-pub(super) struct Lane<'a> {
+pub(in crate::switch) struct BridgeLane<'a> {
     /// The bridge, and its index in the plan.
     bridge: &'a PlanBridge,
     index: u32,
@@ -58,7 +51,7 @@ struct Exit {
 /// A VLAN that a frame is in.
 type Vlan<'a> = Option<(Vid, &'a PlanVlan)>;
 
-impl<'a> Lane<'a> {
+impl<'a> BridgeLane<'a> {
     /// Returns the lane that begins at an attachment, if one does.
     pub(super) fn of(plan: &'a Plan, ingress: AttachmentId) -> Option<Self> {
         let attachment = plan.attachments[ingress.index()];
@@ -259,8 +252,8 @@ impl<'a> Lane<'a> {
         open.then_some((to, target))
     }
 
-    /// Counts the frames that went this way.
-    pub(super) fn count(&self, walk: &mut Walk<'_>, ingress: AttachmentId) {
+    /// Counts the frames that went this way, where they came by, and returns how many.
+    pub(super) fn count(&self, walk: &mut Walk<'_>) -> u64 {
         let netdevs = &mut walk.counters.netdevs;
         let mut count_rx = |netdev: NetdevId| {
             netdevs[netdev.index()].rx_packets += self.frames;
@@ -274,7 +267,7 @@ impl<'a> Lane<'a> {
                 netdevs[sender.index()].tx_bytes += self.octets;
             }
         }
-        walk.counters.attachments[ingress.index()].forwarded += self.frames;
+        self.frames
     }
 }
 

@@ -1,0 +1,43 @@
+//! The short ways of most frames: to a known station of one bridge ([`bridge`]).
+//!
+//! What [`path`](super::path) and the file of the device would do to such a frame, with everything
+//! that cannot matter to it decided once per batch ([`Lane::of`]) and the rest in one loop
+//! ([`Lane::take`]). It has no verdicts of its own: a frame that anything else could happen to, a drop
+//! included, is not taken, and goes the long way with nothing changed that the long way would not change.
+//! So the long way is what to read and to explain; that both lead to the same, to the last counter, is a
+//! property test (`control::lane_tests`).
+
+mod bridge;
+
+use bridge::BridgeLane;
+
+use super::path::Walk;
+use super::{AttachmentId, Plan};
+
+/// A way that begins at an attachment and on which most frames need little more than an address looked up.
+pub(super) enum Lane<'a> {
+    Bridge(BridgeLane<'a>),
+}
+
+impl<'a> Lane<'a> {
+    /// Returns the lane that begins at an attachment, if one does.
+    pub(super) fn of(plan: &'a Plan, ingress: AttachmentId) -> Option<Self> {
+        BridgeLane::of(plan, ingress).map(Self::Bridge)
+    }
+
+    /// Takes frames of a batch, from one on, to where they leave; returns how many, up to the first about
+    /// which there is more to say.
+    pub(super) fn take(&mut self, walk: &mut Walk<'a>, frames: &[&'a [u8]], first: usize) -> usize {
+        match self {
+            Self::Bridge(lane) => lane.take(walk, frames, first),
+        }
+    }
+
+    /// Counts the frames that went this way.
+    pub(super) fn count(&self, walk: &mut Walk<'_>, ingress: AttachmentId) {
+        let frames = match self {
+            Self::Bridge(lane) => lane.count(walk),
+        };
+        walk.counters.attachments[ingress.index()].forwarded += frames;
+    }
+}
