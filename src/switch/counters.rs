@@ -38,7 +38,8 @@ pub struct VlanCounters {
     pub tx_bytes: u64,
 }
 
-/// What passed one attachment.
+/// What passed one attachment. What is by reason is elsewhere in memory, so that what every frame counts is close
+/// together: of a thousand attachments it fits a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttachmentCounters {
     /// Frames that entered the network here.
@@ -54,9 +55,9 @@ pub struct AttachmentCounters {
     /// Of `frames_in`, those that control took.
     pub trapped: u64,
     /// Of `frames_in`, those that went nowhere, by [`DropReason`] as index.
-    pub dropped: [u64; DropReason::COUNT],
+    pub dropped: Box<[u64; DropReason::COUNT]>,
     /// Single copies, of frames that entered here, that did not get out, by [`DropReason`] as index.
-    pub copies_lost: [u64; DropReason::COUNT],
+    pub copies_lost: Box<[u64; DropReason::COUNT]>,
     /// Frames that entered here and were to be seen by control, of which too many waited (live only).
     /// They count as trapped, or as whatever became of them otherwise, all the same.
     pub traps_lost: u64,
@@ -85,8 +86,8 @@ impl Default for AttachmentCounters {
             octets_out: 0,
             forwarded: 0,
             trapped: 0,
-            dropped: [0; DropReason::COUNT],
-            copies_lost: [0; DropReason::COUNT],
+            dropped: Box::new([0; DropReason::COUNT]),
+            copies_lost: Box::new([0; DropReason::COUNT]),
             traps_lost: 0,
             tx_ring_full: 0,
             tx_refused: 0,
@@ -279,7 +280,7 @@ mod tests {
             c.count(verdict);
         }
         assert!(c.add_up());
-        assert_eq!(c.dropped, [1; DropReason::COUNT]);
+        assert_eq!(*c.dropped, [1; DropReason::COUNT]);
     }
 
     #[test]

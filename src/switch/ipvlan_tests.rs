@@ -502,11 +502,13 @@ fn where_malformed_headers_end() {
         let to = |to, from| frame(to, from, *ether_type, packet);
         assert_eq!(lab.send("p1", &to(OWN, FAR)), "p1@stack", "{what}");
         let c1 = lab.control.network().find_attachment("c1").unwrap();
-        let dropped = |lab: &Lab| lab.counters.attachments[c1.index()].dropped;
+        let dropped = |lab: &Lab| lab.counters.attachments[c1.index()].dropped.clone();
         let before = dropped(&lab);
         assert_eq!(lab.send("c1", &to(FAR, OWN)), *reason, "{what}");
         let after = dropped(&lab);
-        for (reason_now, (before, after)) in DropReason::ALL.iter().zip(before.iter().zip(after)) {
+        for (reason_now, (before, after)) in
+            DropReason::ALL.iter().zip(before.iter().zip(after.iter()))
+        {
             let once = u64::from(reason_now.name() == *reason);
             assert_eq!(after - before, once, "{what}: {reason_now}");
         }
