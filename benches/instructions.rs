@@ -6,6 +6,7 @@
 #![allow(missing_docs)]
 
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 
 use tapswitch::switch::plan::PortState;
 use tapswitch::switch::{
@@ -22,6 +23,7 @@ use common::{Traffic, station};
 
 const BATCH: usize = 64;
 const STATIONS: u64 = 64;
+const CHILDREN: u32 = 64;
 
 /// What there is to run: name, ports, what is done to the plan and the traffic.
 struct Case {
@@ -104,6 +106,70 @@ const CASES: &[Case] = &[
             }
         },
     ),
+    Case {
+        ingress: AttachmentId(0),
+        ..case(
+            "macvlan-in",
+            4,
+            || datagrams(|n| station(n.into()), |n| (None, Some(n % CHILDREN))),
+            macvlans,
+        )
+    },
+    Case {
+        ingress: AttachmentId(2),
+        ..case(
+            "macvlan-out",
+            4,
+            || datagrams(|n| station(n.into()), |_| (Some(0), None)),
+            macvlans,
+        )
+    },
+    Case {
+        ingress: AttachmentId(2),
+        ..case(
+            "macvlan-across",
+            4,
+            || {
+                datagrams(
+                    |n| station(n.into()),
+                    |n| (Some(0), Some(1 + n % (CHILDREN - 1))),
+                )
+            },
+            macvlans,
+        )
+    },
+    Case {
+        ingress: AttachmentId(0),
+        ..case(
+            "ipvlan-in",
+            4,
+            || datagrams(|_| common::LOWER, |n| (None, Some(n % CHILDREN))),
+            ipvlans,
+        )
+    },
+    Case {
+        ingress: AttachmentId(2),
+        ..case(
+            "ipvlan-out",
+            4,
+            || datagrams(|_| common::LOWER, |_| (Some(0), None)),
+            ipvlans,
+        )
+    },
+    Case {
+        ingress: AttachmentId(2),
+        ..case(
+            "ipvlan-across",
+            4,
+            || {
+                datagrams(
+                    |_| common::LOWER,
+                    |n| (Some(0), Some(1 + n % (CHILDREN - 1))),
+                )
+            },
+            ipvlans,
+        )
+    },
 ];
 
 const fn case(
@@ -174,8 +240,35 @@ fn hosts(plan: &mut Plan) {
     }
 }
 
+/// Frames of children and of the outside, which has no number.
+fn datagrams(mac_of: fn(u32) -> MacAddr, pair: fn(u32) -> (Option<u32>, Option<u32>)) -> Traffic {
+    let mac = |child: Option<u32>| child.map_or(station(STATIONS), mac_of);
+    let ip = |child: Option<u32>| child.map_or(Ipv4Addr::new(10, 255, 0, 1), common::address);
+    let pair = |n: usize| pair(u32::try_from(n).unwrap_or(0));
+    let mut traffic = Traffic::between(BATCH, 60, 0x0800, |n| {
+        let (from, to) = pair(n);
+        (mac(to), mac(from))
+    });
+    traffic.datagrams(|n| {
+        let (from, to) = pair(n);
+        (ip(from), ip(to))
+    });
+    traffic
+}
+
+fn macvlans(plan: &mut Plan) {
+    *plan = common::macvlans(CHILDREN);
+}
+
+/// In mode l2, all with the address of station 0.
+fn ipvlans(plan: &mut Plan) {
+    *plan = common::ipvlans(CHILDREN);
+}
+
 fn learn(plan: &Plan) {
-    let bridge = &plan.bridges[0];
+    let Some(bridge) = plan.bridges.first() else {
+        return;
+    };
     let pvid = bridge.ports[1].as_ref().and_then(|port| port.pvid);
     for n in 0..STATIONS {
         let port = u16::try_from(n % 4).ok().and_then(|n| PortNo::new(n + 1));

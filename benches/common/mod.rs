@@ -390,6 +390,7 @@ pub fn macvlans(children: u32) -> Plan {
             mode: Mode::Bridge,
             nodst: false,
             carrier: true,
+            stack: Some(AttachmentId(netdev + 1)),
         })
         .collect();
     plan.macvlan_ports.push(PlanMacvlanPort {

@@ -1,5 +1,8 @@
 //! The short way of most frames (`switch::lane`) against the long one.
 
+use std::net::Ipv4Addr;
+
+use etherparse::{IpNumber, Ipv4Header};
 use proptest::prelude::*;
 
 use super::invariants::line;
@@ -28,10 +31,49 @@ ip link set v1 up
 ip -n n1 link set v2 up
 ";
 
+/// Macvlans on a wire, in namespaces and beside their netdev, for random commands to spoil.
+const STACKED: &str = "
+ip netns add n1
+ip link add br0 type bridge
+ip link set w1 master br0
+ip link set w1 up
+ip link set br0 up
+ip link set w0 address 02:00:00:00:00:05 up
+ip link add v1 link w0 address 02:00:00:00:00:01 type macvlan mode bridge
+ip link add v2 link w0 address 02:00:00:00:00:02 netns n1 type macvlan mode bridge
+ip link add v3 link w0 address 02:00:00:00:00:03 type macvlan mode private
+ip link add v4 link w0 address 02:00:00:00:00:04 type macvlan mode vepa
+ip link set v1 up
+ip -n n1 link set v2 up
+ip link set v3 up
+ip link set v4 up
+";
+
+/// Likewise ipvlan devices, which are all one station.
+const SHARED: &str = "
+ip netns add n1
+ip link add br0 type bridge
+ip link set w1 master br0
+ip link set w1 up
+ip link set br0 up
+ip link set w0 address 02:00:00:00:00:05 up
+ip link add v1 link w0 type ipvlan mode l2
+ip link add v2 link w0 netns n1 type ipvlan mode l2
+ip link add v3 link w0 type ipvlan mode l2
+ip addr add 10.0.0.1/24 dev v1
+ip -n n1 addr add 10.0.0.2/24 dev v2
+ip addr add 10.0.0.3/24 dev v3
+ip link set v1 up
+ip -n n1 link set v2 up
+ip link set v3 up
+";
+
 /// Frames between stations that are few, tagged or not, of lengths about which something is decided.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
-    let station =
-        || prop::sample::select(vec![1, 2, 3, 4, 5, 7, 9]).prop_map(|n: u8| [0x02, 0, 0, 0, 0, n]);
+    let station = || {
+        prop::sample::select(vec![1, 2, 3, 4, 5, 5, 5, 7, 9])
+            .prop_map(|n: u8| [0x02, 0, 0, 0, 0, n])
+    };
     let other = prop::sample::select(vec![
         [0xff; 6],
         [0x01, 0x80, 0xc2, 0, 0, 0],
@@ -49,9 +91,19 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
         vec![0x88, 0xa8, 0, 10],
     ]);
     let len = prop::sample::select(vec![1, 2, 4, 46, 46, 46, 60, 1400, 1500, 1501]);
-    (address.clone(), address, tag, len).prop_map(|(to, from, tag, len)| {
-        let ether_type = vec![0x88, 0xb5];
-        [to.to_vec(), from.to_vec(), tag, ether_type, vec![0; len]].concat()
+    let host =
+        || prop::sample::select(vec![1, 2, 3, 9]).prop_map(|n: u8| Ipv4Addr::new(10, 0, 0, n));
+    let packet = prop_oneof![
+        Just(vec![0x88, 0xb5]),
+        (host(), host()).prop_map(|(from, to)| {
+            let header = Ipv4Header::new(26, 64, IpNumber::UDP, from.octets(), to.octets());
+            let mut header = header.expect("26 octets fit");
+            header.header_checksum = header.calc_header_checksum();
+            [&[8, 0], &header.to_bytes()[..]].concat()
+        }),
+    ];
+    (address.clone(), address, tag, packet, len).prop_map(|(to, from, tag, packet, len)| {
+        [to.to_vec(), from.to_vec(), tag, packet, vec![0; len]].concat()
     })
 }
 
@@ -115,6 +167,7 @@ proptest! {
             (prop::option::weighted(0.3, line()), prop::collection::vec(frame(), 1..24), 0usize..64),
             1..40,
         ),
+        world in prop::sample::select(vec![WIRED, STACKED, SHARED]),
         bound in prop::sample::select(vec![0, 2]),
     ) {
         let wires = ["w0", "w1", "w2"].map(str::to_owned);
@@ -123,7 +176,7 @@ proptest! {
         let mut counters = [Counters::default(), Counters::default()];
         let mut egress = [Egress::default(), Egress::default()];
         for control in [&mut short, &mut long] {
-            let wired = format!("{WIRED}ip link set br0 type bridge fdb_max_learned {bound}\n");
+            let wired = format!("{world}ip link set br0 type bridge fdb_max_learned {bound}\n");
             for item in Script::parse("test", &wired).expect("it is one").items() {
                 let Command::Net(command) = &item.command else { continue };
                 let reply = control.execute(Instant::ZERO, command, &Counters::default());

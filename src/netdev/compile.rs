@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ipvlan::CompiledIpvlans;
+use super::macvlan::compile_macvlan;
 use super::{Bridge, Kind, Netdev, Network, Port, VlanDevice};
 use crate::guard::PrivateRole;
 use crate::switch::plan::{FloodSets, PortState};
@@ -51,12 +52,12 @@ impl Network {
             .map(|(index, id)| (id, index))
             .collect();
         let ipvlans = self.compile_ipvlans();
+        let netdevs: Vec<_> = self
+            .netdevs
+            .iter()
+            .map(|netdev| self.compile_netdev(netdev, &index, &port_index, &ipvlans))
+            .collect();
         Plan {
-            netdevs: self
-                .netdevs
-                .iter()
-                .map(|netdev| self.compile_netdev(netdev, &index, &port_index, &ipvlans))
-                .collect(),
             vlan_devices: vlans
                 .iter()
                 .map(|(_, vlan)| self.compile_vlan_device(vlan))
@@ -66,7 +67,8 @@ impl Network {
                 .map(|(netdev, macvlan)| {
                     // Its lower has a port as long as it stands on it.
                     let port = port_index.get(&macvlan.stacked.lower).copied();
-                    self.compile_macvlan(netdev, macvlan, port.unwrap_or(0))
+                    let compiled = &netdevs[netdev.id.index()];
+                    compile_macvlan(macvlan, port.unwrap_or(0), netdev.id, compiled)
                 })
                 .collect(),
             macvlan_ports: ports
@@ -99,6 +101,7 @@ impl Network {
                 true => self.multicast_counters,
                 false => 0,
             },
+            netdevs,
         }
     }
 

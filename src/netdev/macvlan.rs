@@ -19,9 +19,9 @@ use std::net::IpAddr;
 
 use super::link::{MtuRange, NewLink};
 use super::stacked::Stacked;
-use super::{Errno, Kind, Netdev, Network, Refusal};
+use super::{Errno, Kind, Network, Refusal};
 use crate::switch::macvlan::{Filter, Members, Mode, PlanMacvlan, PlanMacvlanPort};
-use crate::switch::{AttachmentId, NetdevId};
+use crate::switch::{AttachmentId, NetdevId, PlanNetdev, Receive};
 use crate::time::Instant;
 use crate::wire::MacAddr;
 
@@ -628,21 +628,6 @@ impl Network {
         self.touch();
     }
 
-    pub(super) fn compile_macvlan(
-        &self,
-        netdev: &Netdev,
-        macvlan: &Macvlan,
-        port: u32,
-    ) -> PlanMacvlan {
-        PlanMacvlan {
-            netdev: netdev.id,
-            port,
-            mode: macvlan.mode,
-            nodst: macvlan.flags.nodst,
-            carrier: macvlan.stacked.carrier,
-        }
-    }
-
     /// Compiles a port; `index` is the number of a macvlan in the plan.
     pub(super) fn compile_macvlan_port(
         &self,
@@ -708,6 +693,24 @@ impl Network {
             direct: port.direct.with(solicited),
             queue_len: port.queue_len,
         }
+    }
+}
+
+/// Compiles a child on a port, of which the netdev itself is compiled already.
+pub(super) fn compile_macvlan(
+    macvlan: &Macvlan,
+    port: u32,
+    netdev: NetdevId,
+    compiled: &PlanNetdev,
+) -> PlanMacvlan {
+    let last = compiled.up && compiled.receive == Receive::Stack && compiled.underlay.is_none();
+    PlanMacvlan {
+        netdev,
+        port,
+        mode: macvlan.mode,
+        nodst: macvlan.flags.nodst,
+        carrier: macvlan.stacked.carrier,
+        stack: last.then_some(compiled.stack),
     }
 }
 

@@ -244,9 +244,17 @@ impl PlanIpvlan {
         self.addresses.find(address?)
     }
 
+    /// The child that a frame is for, or about: `packet` is what is behind its EtherType, of a frame of which
+    /// the kernel counts `len` octets.
+    #[inline(always)]
+    pub(super) fn child_for(&self, ether_type: u16, packet: &[u8], len: usize) -> Option<NetdevId> {
+        let addressee = Addressee::parse(ether_type, packet, len).ok()?;
+        self.owner(addressee.destination())
+    }
+
     /// The child that a frame is for, or about (`ipvlan_addr_lookup`).
     #[inline]
-    fn child_for(&self, seen: &Seen<'_>) -> Option<NetdevId> {
+    fn addressed(&self, seen: &Seen<'_>) -> Option<NetdevId> {
         let addressee = seen.addressee.as_ref().ok()?;
         self.owner(addressee.destination())
     }
@@ -254,7 +262,7 @@ impl PlanIpvlan {
     /// `ipvlan_handle_frame`.
     #[inline]
     fn inward(&self, seen: &Seen<'_>, own: MacAddr) -> Inward {
-        let by_address = || self.child_for(seen).map_or(Inward::Lower, Inward::Child);
+        let by_address = || self.addressed(seen).map_or(Inward::Lower, Inward::Child);
         match self.mode {
             IpvlanMode::L2 if seen.header.destination.is_group() => {
                 if self.reflected(seen, own) {
@@ -295,7 +303,7 @@ impl PlanIpvlan {
         } = seen.header;
         let inside = self.flag != IpvlanFlag::Vepa;
         let to_child = || {
-            let child = self.child_for(seen)?;
+            let child = self.addressed(seen)?;
             Some(match self.flag {
                 IpvlanFlag::Private => Outward::Lost(DropReason::IpvlanPrivate),
                 IpvlanFlag::Bridge | IpvlanFlag::Vepa => Outward::Child(child),

@@ -26,7 +26,7 @@
 
 use super::path::Walk;
 use super::transit::Transit;
-use super::{DropReason, NetdevId, PacketType, Receive, vlan};
+use super::{AttachmentId, DropReason, NetdevId, PacketType, Receive, vlan};
 use crate::wire::{MacAddr, is_tag_type};
 
 /// The mode of a child.
@@ -143,6 +143,9 @@ pub struct PlanMacvlan {
     pub nodst: bool,
     /// Has carrier; without, it sends nothing.
     pub carrier: bool,
+    /// Its stack, where it is all that a frame without a tag can come to: the child is up, and nothing stands
+    /// on it.
+    pub stack: Option<AttachmentId>,
 }
 
 /// One netdev with macvlans on it. Children are indices into
@@ -528,20 +531,18 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
 fn to_sibling(walk: &mut Walk<'_>, port: &PlanMacvlanPort, sibling: u32, transit: Transit) {
     let plan = walk.plan;
     let lower = &plan.netdevs[port.lower.index()];
-    let id = plan.macvlans[sibling as usize].netdev;
-    let netdev = &plan.netdevs[id.index()];
+    let PlanMacvlan { netdev, stack, .. } = plan.macvlans[sibling as usize];
     let straight = port.sources.is_empty()
         && lower.up
-        && netdev.up
-        && netdev.receive == Receive::Stack
-        && netdev.underlay.is_none()
         && !is_tag_type(walk.ether_type(&transit))
         && !walk.too_long_for(lower, transit);
-    if !straight || !walk.hop() {
-        return walk.forward_to(port.lower, transit);
+    match stack.filter(|_| straight) {
+        Some(stack) if walk.hop() => {
+            walk.count_rx(netdev, walk.len(&transit));
+            walk.leave(stack, PacketType::Host, &transit);
+        }
+        _ => walk.forward_to(port.lower, transit),
     }
-    walk.count_rx(id, walk.len(&transit));
-    walk.leave(netdev.stack, PacketType::Host, &transit);
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The short ways of most frames: to a known station of one bridge ([`bridge`]).
+//! The short ways of most frames: to a known station of one bridge ([`bridge`]), and unicast by way of
+//! macvlans and ipvlan devices ([`stacked`]).
 //!
 //! What [`path`](super::path) and the file of the device would do to such a frame, with everything
 //! that cannot matter to it decided once per batch ([`Lane::of`]) and the rest in one loop
@@ -8,8 +9,10 @@
 //! property test (`control::lane_tests`).
 
 mod bridge;
+mod stacked;
 
 use bridge::BridgeLane;
+use stacked::StackedLane;
 
 use super::path::Walk;
 use super::{AttachmentId, Plan};
@@ -17,12 +20,14 @@ use super::{AttachmentId, Plan};
 /// A way that begins at an attachment and on which most frames need little more than an address looked up.
 pub(super) enum Lane<'a> {
     Bridge(BridgeLane<'a>),
+    Stacked(StackedLane<'a>),
 }
 
 impl<'a> Lane<'a> {
     /// Returns the lane that begins at an attachment, if one does.
     pub(super) fn of(plan: &'a Plan, ingress: AttachmentId) -> Option<Self> {
-        BridgeLane::of(plan, ingress).map(Self::Bridge)
+        let bridge = BridgeLane::of(plan, ingress).map(Self::Bridge);
+        bridge.or_else(|| StackedLane::of(plan, ingress).map(Self::Stacked))
     }
 
     /// Takes frames of a batch, from one on, to where they leave; returns how many, up to the first about
@@ -30,6 +35,7 @@ impl<'a> Lane<'a> {
     pub(super) fn take(&mut self, walk: &mut Walk<'a>, frames: &[&'a [u8]], first: usize) -> usize {
         match self {
             Self::Bridge(lane) => lane.take(walk, frames, first),
+            Self::Stacked(lane) => lane.take(walk, frames, first),
         }
     }
 
@@ -37,6 +43,7 @@ impl<'a> Lane<'a> {
     pub(super) fn count(&self, walk: &mut Walk<'_>, ingress: AttachmentId) {
         let frames = match self {
             Self::Bridge(lane) => lane.count(walk),
+            Self::Stacked(lane) => lane.count(walk),
         };
         walk.counters.attachments[ingress.index()].forwarded += frames;
     }
