@@ -98,10 +98,10 @@ pub(crate) const VLAN_CASES: &[Case] = &[
             c1: h1 > h8 => p1
             c1: h1 > h2 => c2
             c1: h1 > h3 => p1
-            c3: h3 > h4 => -
+            c3: h3 > h4 => p2
             bridge link set dev v2 hairpin on
-            c3: h3 > h4 => c4
-            c1: h1 > v1 => v1.10
+            c3: h3 > h4 => c4 p2
+            c1: h1 > v1 => p1 v1.10
             p1: h9 > h1 8100:10
             c1: h1 > h9 8100:5
             bridge -j fdb show br br0
@@ -135,7 +135,7 @@ pub(crate) const VLAN_CASES: &[Case] = &[
             c1: v1 > all arp request 10.0.0.1 10.0.0.9 => c2 p1
             p1: h9 > v1 ip 10.0.0.9 10.0.0.1 => c1
             p1: h9 > v1 ip 10.0.0.9 10.0.0.7 => v1.10
-            p2: h8 > all ip 10.0.0.8 10.0.0.1 => -
+            p2: h8 > all ip 10.0.0.8 10.0.0.1 => v1/other
             p1: h9 > all => c1 c2 v1.10
             c1: v1 > h9 ip 10.0.0.1 10.0.0.9
             c1: v1 > v1 ip 10.0.0.1 10.0.0.2 => c2
