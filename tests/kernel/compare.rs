@@ -104,8 +104,7 @@ pub(crate) fn once(scenario: &Scenario, manner: Manner, known: &[Known]) -> Comp
     let mut kernel = oracle::play(scenario, manner)
         .unwrap_or_else(|error| panic!("the kernel's side: {error}\n{scenario}"));
     let mut ours = ours::play(scenario, &kernel.times);
-    vxlan::mask(scenario, &mut kernel);
-    vxlan::mask(scenario, &mut ours);
+    vxlan::mask(scenario, &mut kernel, &mut ours);
     let difference = first_difference(scenario, &kernel, &ours, known);
     let near_a_timer = difference.as_ref().is_some_and(|difference| {
         ours_depend_on_time(scenario, difference.step, &kernel.times, &ours)

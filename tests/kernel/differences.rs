@@ -2,6 +2,7 @@
 
 use crate::record::{Answer, Copy, Record};
 use crate::scenario::{Scenario, Step};
+use crate::vxlan;
 
 /// One such difference.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,24 @@ pub(crate) const KNOWN: &[Known] = &[
         without_vlan_filtering: false,
         only_full_kernels: true,
         explains: the_stack_below_took_it_in,
+    },
+    Known {
+        reason: "where no tunnel takes a datagram it goes up to the stack of its netdev, and what that answers \
+             (\"port unreachable\", as often as the kernel's limits let it) is the stack's: in a play there is \
+             none, live it is the kernel's own",
+        scenario: || {
+            "ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 up
+            ip addr add 192.0.2.1/24 dev p1
+            ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev p1
+            ip link add vx1 address 02:00:00:00:02:01 type vxlan id 42 dstport 4789
+            ip link set vx1 up
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 port=4790 : h5 > all"
+                .to_owned()
+        },
+        without_vlan_filtering: false,
+        only_full_kernels: false,
+        explains: vxlan::says_unreachable,
     },
 ];
 

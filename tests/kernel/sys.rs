@@ -154,9 +154,13 @@ impl PacketSocket {
         Ok(())
     }
 
-    /// Sends a frame as the stack of a netdev would.
+    /// Sends a frame as the stack of a netdev would: of the protocol that it has. The kernel finds out for
+    /// itself, but for LLC, of which it takes the length to be the protocol; where such a frame comes back in
+    /// without ever having been on a wire, nobody would listen to that.
     pub(crate) fn send(&self, ifindex: u32, octets: &[u8]) -> io::Result<()> {
-        let address = address(0, ifindex);
+        let llc = matches!(octets.get(12..14), Some([high, _]) if *high < 0x06);
+        let protocol = if llc { libc::ETH_P_802_2 } else { 0 };
+        let address = address(u16::try_from(protocol).expect("4"), ifindex);
         // SAFETY: buffer and address are alive during the call, with the lengths that are passed.
         let sent = unsafe {
             libc::sendto(

@@ -8,9 +8,9 @@
 //! `from=N upto=N` (a fragment).
 //!
 //! What is not compared: the source port, which Linux draws with a secret, the identification of IPv4
-//! packets, which it draws at random, and the checksums over them, which only have to be right; and the
-//! packets that carry VXLAN, where they go up to a stack: a packet socket sees them, ours are taken out; and what a
-//! stack answers where nobody listens.
+//! packets, which it draws at random, and the checksums over them, which only have to be right; and where
+//! ours takes a packet for a tunnel, that a packet socket on the kernel's side sees it go up all the same.
+//! What a stack answers where nobody listens is a known difference ([`says_unreachable`]).
 
 use std::net::IpAddr;
 
@@ -18,8 +18,8 @@ use tapswitch::switch::vxlan::carries;
 use tapswitch::wire::{Datagram, Envelope, Sum, Vxlan, Whole};
 
 use crate::cases::Case;
-use crate::record::Record;
-use crate::scenario::Scenario;
+use crate::record::{Copy, Record};
+use crate::scenario::{Scenario, Step};
 
 /// The ports that scenarios use.
 const PORTS: &[u16] = &[4_789, 4_790, 8_472];
@@ -112,7 +112,7 @@ pub(crate) fn frame(addresses: &[u8], text: &str, inner: &[u8]) -> Result<Vec<u8
 }
 
 /// Whether a frame without a mark belongs to the step that is going on: short ones in VXLAN, the first
-/// fragments of a packet, and "too big".
+/// fragments of a packet, "too big", and "port unreachable".
 pub(crate) fn belongs(octets: &[u8]) -> bool {
     if carries(octets, PORTS) {
         return true;
@@ -124,7 +124,8 @@ pub(crate) fn belongs(octets: &[u8]) -> bool {
                 .get(6..8)
                 .map_or(0, |it| u16::from_be_bytes([it[0], it[1]]));
             let fragment = field & 0x3fff != 0 && packet.get(9) == Some(&17);
-            fragment || packet.get(9) == Some(&1) && packet.get(20..22) == Some(&[3, 4])
+            let error = |code| packet.get(9) == Some(&1) && packet.get(20..22) == Some(&[3, code]);
+            fragment || error(PORT_UNREACHABLE) || error(TOO_BIG)
         }
         Some([0x86, 0xdd]) => octets.get(20) == Some(&58) && octets.get(54) == Some(&2),
         _ => false,
@@ -137,8 +138,8 @@ pub(crate) fn put_together(octets: &[u8]) -> bool {
     carries(octets, PORTS)
 }
 
-/// Takes out of a record what cannot be equal.
-pub(crate) fn mask(scenario: &Scenario, record: &mut Record) {
+/// Takes out of both records what cannot be equal.
+pub(crate) fn mask(scenario: &Scenario, kernel: &mut Record, ours: &mut Record) {
     if !scenario
         .lines
         .iter()
@@ -146,9 +147,19 @@ pub(crate) fn mask(scenario: &Scenario, record: &mut Record) {
     {
         return;
     }
-    for copies in record.copies.values_mut() {
-        copies.retain(|copy| copy.kind.is_none() || !carries(&copy.octets, PORTS));
-        copies.retain(|copy| !says_unreachable(&copy.octets));
+    for (step, copies) in &mut kernel.copies {
+        // A packet socket sees what goes into a tunnel, too.
+        let taken = |copy: &Copy| {
+            let also_ours = ours.copies.get(step).is_some_and(|it| it.contains(copy));
+            copy.kind.is_some() && carries(&copy.octets, PORTS) && !also_ours
+        };
+        copies.retain(|copy| !taken(copy));
+    }
+    for copies in [kernel, ours]
+        .map(|it| it.copies.values_mut())
+        .into_iter()
+        .flatten()
+    {
         for copy in copies.iter_mut() {
             mask_packet(&mut copy.octets);
         }
@@ -156,12 +167,44 @@ pub(crate) fn mask(scenario: &Scenario, record: &mut Record) {
     }
 }
 
-/// Whether a frame is what a stack answers to a datagram for a port to which nobody listens: ICMP, "port
-/// unreachable". Stacks are no part of what is compared.
-fn says_unreachable(octets: &[u8]) -> bool {
-    octets.get(12..14) == Some(&[0x08, 0x00])
-        && octets.get(23) == Some(&1)
-        && octets.get(34..36) == Some(&[3, 3])
+/// ICMP's codes of "destination unreachable".
+const PORT_UNREACHABLE: u8 = 3;
+const TOO_BIG: u8 = 4;
+
+/// Whether the kernel's copies are ours and, besides, what a stack answers to a datagram for a port to which
+/// nobody listens: ICMP, "port unreachable", about the very packet of this step, and ours has handed that up
+/// to a stack, whose turn it is to answer. In a play that ends there: no stack is part of it. Live, the stack of
+/// the namespace answers.
+pub(crate) fn says_unreachable(
+    scenario: &Scenario,
+    kernel: &Record,
+    ours: &Record,
+    step: usize,
+) -> bool {
+    let Step::Frame { octets, .. } = &scenario.steps[step] else {
+        return false;
+    };
+    let (Some(theirs), Some(mine)) = (kernel.copies.get(&step), ours.copies.get(&step)) else {
+        return false;
+    };
+    let mut answers = theirs.clone();
+    for copy in mine {
+        let Some(same) = answers.iter().position(|it| it == copy) else {
+            return false;
+        };
+        answers.remove(same);
+    }
+    let handed_up = |it: &Copy| it.kind == Some(0) && carries(&it.octets, PORTS);
+    let about_this = |answer: &Copy| {
+        let packet = answer.octets.get(14..).unwrap_or_default();
+        let quote = packet.get(28..).unwrap_or_default();
+        answer.octets[12..14] == [0x08, 0x00]
+            && packet.get(9) == Some(&1)
+            && packet.get(20..22) == Some(&[3, PORT_UNREACHABLE])
+            && quote.len() >= 28
+            && octets.windows(quote.len()).any(|it| it == quote)
+    };
+    mine.iter().any(handed_up) && answers.iter().all(about_this)
 }
 
 /// Masks what is drawn in a packet that carries VXLAN, if its sums are right.
@@ -270,8 +313,8 @@ pub(crate) const CASES: &[Case] = &[
             p1: h3 > all in 192.0.2.3 192.0.2.1 42 : h5 > v1 => vx1
             p1: h3 > p1 in 192.0.2.3 192.0.2.255 42 : h5 > v1 => vx1
             p1: h3 > all in 192.0.2.3 255.255.255.255 42 : h5 > v1 => vx1
-            p1: h3 > p1 in 192.0.2.3 192.0.2.9 42 : h5 > v1 => -
-            p1: h3 > h9 in 192.0.2.3 192.0.2.1 42 : h5 > v1 => -
+            p1: h3 > p1 in 192.0.2.3 192.0.2.9 42 : h5 > v1 => p1@stack
+            p1: h3 > h9 in 192.0.2.3 192.0.2.1 42 : h5 > v1 => p1@stack/other
             p1: h3 > p1 in 192.0.2.3 192.0.2.1 42 more=7 : h5 > v1 => vx1
             p1: h3 > p1 in 192.0.2.3 192.0.2.1 43 : h5 > v1 => -
             p1: h3 > p1 in 10.0.0.1 192.0.2.1 42 : h5 > v1 => vx1
@@ -421,6 +464,109 @@ pub(crate) const CASES: &[Case] = &[
             vx1: h5 > h8 => -",
     },
     Case {
+        name: "this host's addresses while their netdev is down",
+        ports: 0,
+        bridge: "",
+        text: "
+            ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 up
+            ip tuntap add p2 mode tap
+            ip link set p2 address 02:00:00:00:01:02
+            ip addr add 192.0.2.1/24 dev p1
+            ip addr add 203.0.113.1/24 dev p2
+            ip link add vx1 address 02:00:00:00:02:01 type vxlan id 42 dstport 4789 remote 203.0.113.1
+            ip link set vx1 up
+            vx1: h5 > all => vx1/host
+            p1: h2 > p1 in 192.0.2.2 203.0.113.1 42 : h6 > all => vx1
+            p1: h2 > p1 in 203.0.113.1 192.0.2.1 42 : h7 > all => -
+            p1: h2 > p1 in 203.0.113.2 192.0.2.1 42 : h7 > all => vx1
+            p1: h2 > p1 in 192.0.2.2 203.0.113.255 42 : h8 > all => p1@stack
+            bridge fdb add 02:00:00:00:00:09 dev vx1 dst 203.0.113.1 via p2
+            vx1: h5 > h9 => -
+            ip link set p2 up
+            vx1: h5 > h9 => -
+            vx1: h5 > all => vx1/host
+            ip link set p2 down
+            vx1: h5 > all => vx1/host
+            vx1: h5 > h9 => -
+            p1: h2 > p1 in 192.0.2.2 203.0.113.1 42 : h6 > all => vx1
+            ip link set p1 down
+            ip link set vx1 type vxlan remote 192.0.2.1
+            vx1: h5 > all => vx1/host
+            ip addr del 192.0.2.1/24 dev p1
+            vx1: h5 > all => -
+            bridge -j fdb show dev vx1",
+    },
+    Case {
+        name: "frames with a length come round to this host",
+        ports: 1,
+        bridge: "",
+        text: "
+            ip tuntap add u1 mode tap
+            ip link set u1 address 02:00:00:00:02:09 up
+            ip addr add 192.0.2.1/24 dev u1
+            ip link add vx1 address 02:00:00:00:02:01 type vxlan id 42 dstport 4789 remote 192.0.2.1
+            ip link set vx1 up
+            vx1: h5 > all llc => vx1/host
+            vx1: h5 > h6 llc len 60 => vx1/host
+            ip link add vx2 address 02:00:00:00:02:02 type vxlan id 43 dstport 4789
+            ip link set vx2 master br0 up
+            bridge fdb add 02:00:00:00:00:07 dev vx1 dst 192.0.2.1 vni 43
+            vx1: h5 > h7 llc => p1
+            p1: h7 > h5 llc => -
+            bridge fdb replace 02:00:00:00:00:05 dev vx2 dst 192.0.2.1 vni 42
+            p1: h7 > h5 llc => vx1/host",
+    },
+    Case {
+        name: "sends from the address of another netdev",
+        ports: 0,
+        bridge: "",
+        text: "
+            ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 up
+            ip tuntap add p2 mode tap
+            ip link set p2 address 02:00:00:00:01:02 up
+            ip neigh add 198.51.100.2 lladdr 02:00:00:00:00:02 dev p1
+            ip link add vx1 address 02:00:00:00:02:01 type vxlan id 42 dstport 4789
+            ip link set vx1 up
+            bridge fdb add 02:00:00:00:00:05 dev vx1 dst 198.51.100.2 via p1
+            vx1: v1 > h5 => p1
+            ip addr add 169.254.0.1/16 scope link dev p2
+            vx1: v1 > h5 => p1
+            ip addr add 203.0.113.1/24 dev p2
+            vx1: v1 > h5 => p1
+            ip link set p2 down
+            vx1: v1 > h5 => p1
+            ip addr add 10.0.0.1/32 dev lo
+            vx1: v1 > h5 => p1
+            ip addr add 169.254.0.2/16 scope link dev p1
+            vx1: v1 > h5 => p1
+            ip addr add 192.0.2.1/24 dev p1
+            vx1: v1 > h5 => p1",
+    },
+    Case {
+        name: "ports to which nobody listens are the stack's",
+        ports: 0,
+        bridge: "",
+        text: "
+            ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 up
+            ip addr add 192.0.2.1/24 dev p1
+            ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev p1
+            ip link add vx1 address 02:00:00:00:02:01 type vxlan id 42 dstport 4789
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 : h5 > all => p1@stack p1
+            ip link set vx1 up
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 : h5 > all => vx1
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 43 : h5 > all => -
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 port=4790 : h5 > all => p1@stack p1
+            p1: h2 > p1 in 192.0.2.2 192.0.2.255 42 port=4790 : h5 > all => p1@stack
+            p1: h2 > p1 in 192.0.2.2 192.0.2.9 42 : h5 > all => p1@stack
+            p1: h2 > h9 in 192.0.2.2 192.0.2.1 42 : h5 > all => p1@stack/other
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 port=4790 sum=bad : h5 > all => p1@stack
+            ip link set vx1 down
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 : h5 > all => p1@stack p1",
+    },
+    Case {
         name: "73 a bridge port, MTU and fragments",
         ports: 1,
         bridge: "",
@@ -490,7 +636,7 @@ pub(crate) const CASES: &[Case] = &[
             ip addr add 192.0.2.1/24 dev p1
             ip link add vx1 address 02:00:00:00:02:01 type vxlan id 42 dstport 4789
             ip link set vx1 up
-            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 sum=none upto=64 : h5 > all len 200 => -
+            p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 sum=none upto=64 : h5 > all len 200 => p1@stack
             p1: h2 > p1 in 192.0.2.2 192.0.2.1 42 sum=none from=64 : h5 > all len 200 => vx1 p1@stack
             bridge -j fdb show dev vx1",
     },
@@ -528,7 +674,7 @@ pub(crate) const CASES: &[Case] = &[
             ip addr add 192.0.2.1/24 dev p1
             vx1: v1 > all => p1
             p1: h2 > 01:00:5e:01:01:01 in 192.0.2.2 239.1.1.1 42 : h5 > all => vx1
-            p1: h2 > 01:00:5e:01:01:02 in 192.0.2.2 239.1.1.2 42 : h5 > all => -
+            p1: h2 > 01:00:5e:01:01:02 in 192.0.2.2 239.1.1.2 42 : h5 > all => p1@stack
             ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev p1
             vx1: v1 > h5 => p1
             bridge -j fdb show dev vx1

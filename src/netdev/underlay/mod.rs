@@ -25,6 +25,7 @@ mod resolve;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::address::scope;
 use super::{Kind, NamespaceId, Netdev, Network};
 use crate::switch::vxlan::{Connected, Exit, Listener};
 use crate::switch::{AttachmentId, NetdevId, PlanUnderlay, PlanVxlan};
@@ -163,19 +164,14 @@ impl Network {
     }
 
     fn compile_underlay(&self, ns: NamespaceId) -> PlanUnderlay {
-        let netdevs = || self.in_namespace(ns).filter(|netdev| netdev.up);
         let mut plan = PlanUnderlay {
-            sources: self
-                .in_namespace(ns)
-                .flat_map(|netdev| netdev.addresses.iter().map(|it| it.ip))
-                .collect(),
+            locals: self.locals(ns).collect(),
             groups: self.vxlan_groups(ns).collect(),
             ..PlanUnderlay::default()
         };
-        for netdev in netdevs() {
+        for netdev in self.in_namespace(ns).filter(|netdev| netdev.up) {
             let loopback = matches!(netdev.kind, Kind::Loopback);
             for address in &netdev.addresses {
-                plan.locals.push((address.ip, netdev.id));
                 let subnet = address.peer.unwrap_or(address.ip);
                 let whole = if subnet.is_ipv4() { 32 } else { 128 };
                 let single = address.prefix >= whole && address.peer.is_none();
@@ -201,10 +197,7 @@ impl Network {
             plan.exits.push(Exit {
                 netdev: netdev.id,
                 noarp: !netdev.arp || loopback,
-                source4: first(netdev, |ip| match ip {
-                    IpAddr::V4(ip) => Some(ip),
-                    IpAddr::V6(_) => None,
-                }),
+                source4: self.source4(netdev),
                 source6: first(netdev, |ip| match ip {
                     IpAddr::V6(ip) => Some(ip).filter(|ip| global(*ip)),
                     IpAddr::V4(_) => None,
@@ -222,6 +215,32 @@ impl Network {
         plan.exits.sort_unstable_by_key(|exit| exit.netdev);
         plan.neighbours.sort_unstable_by_key(|(key, _)| *key);
         plan
+    }
+
+    /// Returns what is local in a namespace, and at which netdev: IPv4 addresses also of netdevs that are down
+    /// (`fib_add_ifaddr`, `fib_sync_down_dev`), IPv6 addresses from when theirs comes up (`addrconf_dad_begin`).
+    fn locals(&self, ns: NamespaceId) -> impl Iterator<Item = (IpAddr, NetdevId)> {
+        self.in_namespace(ns).flat_map(|netdev| {
+            let addresses = netdev.addresses.iter().map(|it| it.ip);
+            let local = addresses.filter(|ip| ip.is_ipv4() || netdev.up);
+            local.map(|ip| (ip, netdev.id))
+        })
+    }
+
+    /// Returns the IPv4 address that a netdev sends from to what no subnet of it has: its own first one, or the
+    /// first of its namespace that is good outside of one wire (`inet_select_addr`).
+    fn source4(&self, netdev: &Netdev) -> Option<Ipv4Addr> {
+        let first = |netdev: &Netdev, may: fn(u8) -> bool| {
+            let mut addresses = netdev.addresses.iter();
+            addresses.find_map(|it| match it.ip {
+                IpAddr::V4(ip) if !it.secondary && may(it.scope) => Some(ip),
+                _ => None,
+            })
+        };
+        first(netdev, |it| it <= scope::LINK).or_else(|| {
+            let mut others = self.in_namespace(netdev.ns);
+            others.find_map(|other| first(other, |it| it < scope::LINK))
+        })
     }
 
     /// Compiles a VXLAN device.

@@ -15,10 +15,9 @@ use crate::wire::MacAddr;
 pub struct PlanUnderlay {
     /// Who listens, by IP version, port and VNI.
     pub listeners: Vec<Listener>,
-    /// The addresses of its netdevs that are up, and of which netdev.
+    /// Its own addresses, and of which netdev each is. That may be down, if the address is of IPv4: the
+    /// kernel's routes to those stay when their netdev goes down (`fib_sync_down_dev`).
     pub locals: Vec<(IpAddr, NetdevId)>,
-    /// Addresses that a source may have, because some netdev has them, up or not.
-    pub sources: Vec<IpAddr>,
     /// Broadcast addresses of its netdevs that are up, and of which netdev.
     pub broadcasts: Vec<(Ipv4Addr, NetdevId)>,
     /// Groups that a device joined, and by which netdev.
@@ -66,7 +65,7 @@ pub struct Exit {
     pub netdev: NetdevId,
     /// It does no ARP (`IFF_NOARP`): everybody there has its own address.
     pub noarp: bool,
-    /// Its first IPv4 address, for what no subnet of it has.
+    /// The IPv4 address that it sends from to what no subnet of it has; perhaps another netdev's.
     pub source4: Option<Ipv4Addr>,
     /// Its first IPv6 address of global scope.
     pub source6: Option<Ipv6Addr>,
@@ -102,7 +101,12 @@ impl PlanUnderlay {
     /// Finds the way to a remote (`udp_tunnel_dst_lookup`, `ip_route_output_key`). `local` is the address
     /// that is to be the source.
     pub(super) fn route(&self, to: &Remote, local: Option<IpAddr>) -> Result<Route, DropReason> {
-        if local.is_some_and(|ip| ip.is_ipv4() && !self.sources.contains(&ip)) {
+        let is_here = |ip: IpAddr| self.is_local(ip, None);
+        if local.is_some_and(|ip| ip.is_ipv4() && !is_here(ip)) {
+            return Err(DropReason::TunnelNoRoute);
+        }
+        // By a netdev that is down nothing goes anywhere, not even here.
+        if to.via.is_some_and(|via| self.exit(via).is_none()) {
             return Err(DropReason::TunnelNoRoute);
         }
         if self.is_local(to.ip, to.via) {
@@ -191,7 +195,7 @@ impl PlanUnderlay {
                     || four.is_multicast()
                     || four.is_broadcast()
                     || four.octets()[0] == 0
-                    || self.sources.contains(&ip)
+                    || self.is_local(ip, None)
             }
             IpAddr::V6(ip) => ip.is_loopback() || ip.is_multicast(),
         }
