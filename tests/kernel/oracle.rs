@@ -444,7 +444,8 @@ impl Kernel {
                 let query = essence == Some(Essence::GroupQuery);
                 let answers = answers(octets, frame) && (query || !stack);
                 // A bridge's own queries come when they are due, even while its address sends a frame.
-                let own = octets[6..12] == frame[6..12]
+                let from = |it: &[u8]| it.get(6..12) == Some(&octets[6..12]);
+                let own = (from(frame) || vxlan::inside(frame).is_some_and(from))
                     && !matches!(essence, Some(Essence::GroupQuery | Essence::GeneralQuery));
                 // So do the kernel's reports of the groups that it listens to itself.
                 let reports = |essence| essence == Some(Essence::Membership);

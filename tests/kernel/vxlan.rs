@@ -132,6 +132,15 @@ pub(crate) fn belongs(octets: &[u8]) -> bool {
     }
 }
 
+/// Returns the frame that a frame carries in VXLAN.
+pub(crate) fn inside(octets: &[u8]) -> Option<&[u8]> {
+    let (ether_type, packet) = octets.get(12..)?.split_first_chunk::<2>()?;
+    let outer = Datagram::parse(u16::from_be_bytes(*ether_type), packet)?;
+    let headers = 8 + Vxlan::new(0).octets().len();
+    let listens = PORTS.contains(&outer.destination_port);
+    packet.get(outer.start + headers..).filter(|_| listens)
+}
+
 /// Whether a frame of the network's own is a datagram that was put together from fragments: only those
 /// carry VXLAN that nobody sends now.
 pub(crate) fn put_together(octets: &[u8]) -> bool {

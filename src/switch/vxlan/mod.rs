@@ -21,7 +21,8 @@
 //! Deviations from Linux: the identification of outer IPv4 packets counts up instead of being random; the
 //! group policy of a frame is not carried from one VXLAN device through a bridge to another; what asks
 //! for remote checksum offload is dropped; `l2miss` and `l3miss` tell nobody; a neighbour solicitation
-//! that checks for duplicates is not answered by `proxy`.
+//! that checks for duplicates is not answered by `proxy`. Datagrams to a port that no device listens to go up to
+//! the stack of their netdev, as all else does: live, it answers "port unreachable"; in a replay there is none.
 
 mod fdb;
 mod flow;

@@ -36,8 +36,9 @@ struct Device {
     port: u64,
 }
 
-/// `u1`, a TAP with 192.0.2.1 (`v9`); endpoints .2 to .5 are known there as h2 to h5. The kernel's side has no
-/// IPv6 of its own. `vx1` to `vxN`, the first perhaps a port of `br0` beside the TAP `p1`.
+/// `u1`, a TAP with 192.0.2.1 (`v9`); endpoints .2 to .5 are known there as h2 to h5. `u2`, another with
+/// 198.51.100.1, that is down at first. The kernel's side has no IPv6 of its own. `vx1` to `vxN`, the first
+/// perhaps a port of `br0` beside the TAP `p1`.
 #[derive(Debug)]
 struct World {
     devices: Vec<Device>,
@@ -70,7 +71,10 @@ impl World {
         let mut text = String::from(
             "ip tuntap add u1 mode tap
             ip link set u1 address 02:00:00:00:02:09 up
-            ip addr add 192.0.2.1/24 dev u1\n",
+            ip addr add 192.0.2.1/24 dev u1
+            ip tuntap add u2 mode tap
+            ip link set u2 address 02:00:00:00:02:08
+            ip addr add 198.51.100.1/24 dev u2\n",
         );
         for host in 2..6 {
             let _ = writeln!(
@@ -140,6 +144,7 @@ impl World {
         match dice.below(30) {
             0 => "203.0.113.1".to_owned(),
             1 if !self.tagged => "192.0.2.1".to_owned(),
+            2 if !self.tagged => "198.51.100.1".to_owned(),
             _ => format!("192.0.2.{}", 2 + dice.below(4)),
         }
     }
@@ -234,12 +239,25 @@ impl World {
         match dice.below(40) {
             0 => {
                 source = dice
-                    .pick(&["192.0.2.1", "127.0.0.1", "0.0.0.0", "239.1.1.1", "10.9.9.9"])
+                    .pick(&[
+                        "192.0.2.1",
+                        "198.51.100.1",
+                        "127.0.0.1",
+                        "0.0.0.0",
+                        "239.1.1.1",
+                        "10.9.9.9",
+                    ])
                     .to_owned();
             }
             1 => {
                 destination = dice
-                    .pick(&["192.0.2.9", "192.0.2.255", "255.255.255.255"])
+                    .pick(&[
+                        "192.0.2.9",
+                        "192.0.2.255",
+                        "255.255.255.255",
+                        "198.51.100.1",
+                        "198.51.100.255",
+                    ])
                     .to_owned();
             }
             2 => to = dice.pick(&["all", "h9"]),
@@ -303,7 +321,7 @@ impl World {
             true => "0.0.0.0".to_owned(),
             false => self.endpoint(dice),
         };
-        let command = match dice.below(16) {
+        let command = match dice.below(17) {
             0..7 => {
                 let how = dice.pick(&["add", "add", "append", "append", "replace"]);
                 let mut more = String::new();
@@ -314,7 +332,7 @@ impl World {
                     let _ = write!(more, " vni {}", 41 + dice.below(5));
                 }
                 if dice.chance(8) {
-                    more.push_str(" via u1");
+                    more.push_str(dice.pick(&[" via u1", " via u1", " via u2"]));
                 }
                 more.push_str(dice.pick(&["", "", " static", " dynamic", " permanent", " sticky"]));
                 format!("bridge fdb {how} {station} dev {vx} dst {endpoint}{more}")
@@ -343,6 +361,7 @@ impl World {
             14 => {
                 format!("ip link set u1 mtu {}", dice.pick(&["700", "1500", "1500"]))
             }
+            15 => format!("ip link set u2 {}", dice.pick(&["up", "down"])),
             _ => format!("ip link set {vx} {}", dice.pick(&["up", "up", "down"])),
         };
         text.push_str(&command);
