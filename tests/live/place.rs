@@ -299,8 +299,12 @@ impl Ovs {
 
     /// Makes a bridge with these ports. `protocol`: its settings in the words of `ovs-vsctl set bridge`.
     pub(crate) fn bridge(&self, place: &Place, name: &str, protocol: &str, ports: &[&str]) {
-        let mut line =
-            format!("add-br {name} -- set bridge {name} datapath_type=netdev {protocol}");
+        // An address of its own: one that it takes from its ports may become another when a port's link goes
+        // down, and then nobody answers to the one that stations know.
+        let mut line = format!(
+            "add-br {name} -- set bridge {name} datapath_type=netdev \
+             other_config:hwaddr=02:00:00:00:0f:01 {protocol}"
+        );
         for (number, port) in (1..).zip(ports) {
             line += &format!(
                 " -- add-port {name} {port} -- set port {port} other_config:stp-port-num={number} \
