@@ -10,7 +10,9 @@
 //! thirds full and never shrinks, so 38 to 76 octets an entry, 40 MB for a million stations.
 //!
 //! Time: an entry knows when its source was last seen, in microseconds. It expires *exactly* then plus
-//! the hold time, in every lookup, whether or not a sweep has reclaimed its slot yet.
+//! the hold time, in every lookup, whether or not a sweep has reclaimed its slot yet. A sweep goes slice by
+//! slice ([`SLICE`]) and holds the lock for one only, so that no learner waits for more; one who finds the
+//! table full walks one slice himself, at most each [`SLICE_PAUSE`].
 
 mod table;
 
@@ -30,6 +32,12 @@ pub const DEFAULT_MAX_LEARNED: u32 = 1 << 20;
 
 /// Entries of any sort that a table takes; adding one more is refused (`ENOMEM` to a script).
 pub const CAPACITY: usize = 1 << 24;
+
+/// Buckets that are walked for expired entries under one hold of the lock: 256 KiB, some 10 µs.
+pub const SLICE: usize = 4096;
+
+/// The time between two slices that learners walk, at least.
+pub const SLICE_PAUSE: Duration = Duration::from_millis(1);
 
 /// A station in a VLAN: what the table is searched by. VID 0 stands for "no VLAN".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,8 +176,10 @@ struct Writer {
     len: usize,
     /// Stamp of the next new entry: a dump prints the newest first, as the kernel does.
     births: u32,
-    /// When a full table was last swept on behalf of a learner.
+    /// When a slice of a full table was last swept on behalf of a learner.
     swept: Option<Instant>,
+    /// The bucket where the next such slice begins.
+    hand: usize,
 }
 
 /// A table as a worker uses it for one batch: loaded once, at one time, under one hold time.
@@ -318,11 +328,20 @@ impl Fdb {
         count
     }
 
-    /// Reclaims the slots of expired entries, and returns how many. Walks the whole table; lookups do
-    /// not depend on it.
+    /// Reclaims the slots of expired entries, and returns how many. Walks the whole table, a slice at a
+    /// time; lookups do not depend on it.
     pub fn sweep(&self, now: Instant, hold: Duration) -> usize {
-        let mut writer = self.lock();
-        self.reclaim(&mut writer, now, hold)
+        let mut count = 0;
+        let (mut at, mut of) = (0, self.table.load().len());
+        while at < of {
+            let mut writer = self.lock();
+            let table = self.table.load();
+            // A table that was doubled meanwhile has an entry at twice its place.
+            (at, of) = (at * (table.len() / of), table.len());
+            count += self.reclaim(&mut writer, &table, at, (now, hold));
+            at += SLICE;
+        }
+        count
     }
 
     /// Returns every entry that has not expired, newest first, as the kernel's dump is ordered.
@@ -400,14 +419,13 @@ impl Fdb {
     ) -> Learn {
         let full = |fdb: &Self| fdb.learned() >= fdb.max_learned() as usize;
         if full(self) {
-            // The kernel collects at the deadline; we do at the first need, at most every 10 ms, which
-            // is the kernel's own floor between two collections.
-            if writer
-                .swept
-                .is_none_or(|swept| now - swept >= Duration::from_millis(10))
-            {
+            // The kernel collects at the deadline, at most every 10 ms; we do at the first need.
+            let again = |swept: Instant| now - swept >= SLICE_PAUSE;
+            if writer.swept.is_none_or(again) {
                 writer.swept = Some(now);
-                self.reclaim(writer, now, hold);
+                let at = writer.hand;
+                writer.hand = (at + SLICE) & (table.len() - 1);
+                self.reclaim(writer, table, at, (now, hold));
             }
             if full(self) {
                 return Learn::Full;
@@ -419,13 +437,19 @@ impl Fdb {
         }
     }
 
-    fn reclaim(&self, writer: &mut Writer, now: Instant, hold: Duration) -> usize {
-        let table = self.table.load();
+    /// Reclaims the slots of expired entries in the slice that begins at a bucket.
+    fn reclaim(
+        &self,
+        writer: &mut Writer,
+        table: &Table,
+        at: usize,
+        (now, hold): (Instant, Duration),
+    ) -> usize {
         let (now, hold) = (Ticks::at(now), Span::of(hold));
         let mut count = 0;
-        for (slot, key, value) in table.iter() {
+        for (slot, key, value) in table.slice(at, SLICE) {
             if value.expired(now, hold) {
-                self.remove(writer, &table, key, slot, value);
+                self.remove(writer, table, key, slot, value);
                 count += 1;
             }
         }

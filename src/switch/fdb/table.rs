@@ -286,6 +286,11 @@ impl Table {
         }
     }
 
+    /// Returns how many buckets there are.
+    pub(super) fn len(&self) -> usize {
+        self.buckets.len()
+    }
+
     pub(super) fn slots(&self) -> usize {
         self.buckets.len() * SLOTS
     }
@@ -341,7 +346,16 @@ impl Table {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, Key, Value)> + use<'_> {
-        (0..self.buckets.len())
+        self.slice(0, self.buckets.len())
+    }
+
+    /// Returns the entries in so many buckets from one on, up to the last.
+    pub(super) fn slice(
+        &self,
+        at: usize,
+        buckets: usize,
+    ) -> impl Iterator<Item = (Slot, Key, Value)> + use<'_> {
+        (at..self.buckets.len().min(at + buckets))
             .flat_map(|bucket| (0..SLOTS).map(move |position| Slot { bucket, position }))
             .filter_map(|slot| {
                 let key = self.buckets[slot.bucket].keys[slot.position].load(Ordering::Acquire);

@@ -295,6 +295,31 @@ fn random_operations_against_a_map() {
     });
 }
 
+/// Whoever finds a large table full of what has expired does not walk all of it, nor twice at a time.
+#[test]
+fn a_full_table_is_swept_by_slices() {
+    let fdb = Fdb::with_seed(1);
+    let all = 100_000;
+    fdb.set_max_learned(all);
+    for n in 0..u64::from(all) {
+        fdb.view(at(0), HOLD).learn(key(n), port(1));
+    }
+    assert_eq!(fdb.learned(), all as usize);
+    let later = at(0) + HOLD;
+    let mut fresh = (1u64 << 40..).map(key);
+    let mut learn = |now| fdb.view(now, HOLD).learn(fresh.next().unwrap(), port(2));
+    assert_eq!(learn(later), Learn::New);
+    let slice = all as usize - fdb.learned();
+    // 65,536 buckets, of which a slice is a sixteenth.
+    assert!((4_000..8_500).contains(&slice), "{slice} were reclaimed");
+    for _ in 0..slice {
+        learn(later);
+    }
+    assert_eq!(learn(later), Learn::Full, "a slice a moment");
+    assert_eq!(learn(later + SLICE_PAUSE), Learn::New);
+    assert!(fdb.sweep(later, HOLD) > 80_000, "control walks them all");
+}
+
 /// Threads learn, look up and remove the same stations while the table grows. Whatever a lookup
 /// returns must be a port that this very station was learned on.
 #[test]
