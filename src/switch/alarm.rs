@@ -9,11 +9,10 @@
 //!   half of that alone is a loop: a station that repeats itself sends the same octets, one that moves
 //!   changes its port. [`RETURNS`] changes of port by one frame within [`WINDOW`] are.
 //!
-//! A bridge looks only at frames that it floods, remembers 256 of them by digest, and spends the same some 200
-//! instructions on each, a seventh of what flooding to three ports costs: the first frame of a slot keeps it for the
-//! window. A frame to a station that is known costs not one instruction more with the alarm than without, and a
-//! flooded one with the alarm off a comparison (`tools/instructions hit hit-alarm-off broadcast broadcast-alarm-off`). With a spanning tree on it
-//! leaves what is outside to that.
+//! A bridge looks only at frames that it floods, remembers 256 of them by digest, and spends some 140 instructions
+//! on each: the first frame of a slot keeps it for the window. A frame to a station that is known costs not one
+//! instruction more with the alarm than without, and a flooded one with the alarm off a comparison (`tools/instructions
+//! hit hit-alarm-off broadcast broadcast-alarm-off`). With a spanning tree on it leaves what is outside to that.
 //!
 //! A worker only notes: it leaves a [`Sighting`], at most one each [`PAUSE`], and rings by a trap
 //! ([`TrapKind::Loop`]). Control decides and tells.
@@ -140,7 +139,7 @@ impl Past {
 
 /// A frame has changed its port [`RETURNS`] times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Returned {
+pub(super) struct Returned {
     /// The port before.
     port: u16,
     seen: u32,
@@ -193,7 +192,7 @@ impl Alarm {
 
     /// Notes that a frame is flooded. Relaxed, and in two words: what workers that meet in a slot miscount
     /// makes the alarm come a frame later.
-    #[inline]
+    #[inline(always)]
     fn note(&self, now: Instant, digest: u64, port: u16) -> Option<Returned> {
         #[expect(
             clippy::cast_possible_truncation,
@@ -237,40 +236,64 @@ impl Alarm {
 }
 
 /// What a frame is recognised by, whatever tag of the bridge's own it had on its way.
-#[inline]
+#[inline(always)]
 fn digest(header: &Header, vid: Option<Vid>, (ether_type, payload): (u16, &[u8])) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |sum: u64, word: u64| {
-        let product = u128::from(sum ^ word) * u128::from(ODD);
+    const ODD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
+    // Both halves of a product, folded: two words for a multiplication.
+    let mix = |sum: u64, [a, b]: [u64; 2]| {
+        let product = u128::from(a ^ ODD[0]) * u128::from(b ^ ODD[1] ^ sum);
         #[expect(clippy::cast_possible_truncation, reason = "both halves, folded")]
         let folded = (product >> 64) as u64 ^ product as u64;
         folded
     };
+    let words = |octets: &[u8; 16]| {
+        let (a, b) = octets.split_at(8);
+        [a, b].map(|it| it.first_chunk().map_or(0, |it| u64::from_le_bytes(*it)))
+    };
     let vid = u64::from(vid.map_or(0, Vid::get));
-    let words = [
+    let addresses = [
         header.destination.to_u64() | vid << 48,
         header.source.to_u64() | u64::from(ether_type) << 48,
-        payload.len() as u64,
     ];
-    let mut sum = words.into_iter().fold(ODD, mix);
+    let mut sum = mix(payload.len() as u64, addresses);
     let (first, last) = LOOKED_AT;
     let head = &payload[..payload.len().min(first)];
-    let mut chunks = head.chunks_exact(8);
-    for chunk in &mut chunks {
-        sum = mix(
-            sum,
-            chunk.first_chunk().map_or(0, |it| u64::from_le_bytes(*it)),
-        );
+    let (pairs, rest) = head.as_chunks::<16>();
+    for pair in pairs {
+        sum = mix(sum, words(pair));
     }
-    let rest = chunks.remainder().iter();
-    sum = mix(
-        sum,
-        rest.fold(1, |word, octet| word << 8 | u64::from(*octet)),
-    );
+    if !rest.is_empty() {
+        // With what is in front of it, if anything is.
+        let pair = head.last_chunk().copied().unwrap_or_else(|| {
+            let mut padded = [0; 16];
+            padded[..rest.len()].copy_from_slice(rest);
+            padded
+        });
+        sum = mix(sum, words(&pair));
+    }
     let tail = payload
         .last_chunk()
         .filter(|_| payload.len() >= first + last);
-    tail.map_or(sum, |it| mix(sum, u64::from_le_bytes(*it)))
+    tail.map_or(sum, |it| mix(sum, [u64::from_le_bytes(*it), 0]))
+}
+
+impl PlanAlarm {
+    /// Looks at a frame that is flooded and came in by a port with this number, 0 for the bridge's own stack.
+    #[inline(always)]
+    pub(super) fn look(
+        &self,
+        now: Instant,
+        header: &Header,
+        vid: Option<Vid>,
+        protocol: (u16, &[u8]),
+        port: u16,
+    ) -> Option<Returned> {
+        // A spanning tree sees to what is outside.
+        if !self.outside {
+            return None;
+        }
+        self.shared.note(now, digest(header, vid, protocol), port)
+    }
 }
 
 /// A bridge floods a frame that came in by a port, or (`None`) that its own stack sends.
@@ -283,17 +306,28 @@ pub(super) fn flooded(
     transit: &Transit,
 ) {
     // A loop inside is known by now, and not news for the outside.
-    if !alarm.outside || walk.goes_round() {
+    if walk.goes_round() {
         return;
     }
     let Some(protocol) = walk.protocol(transit) else {
         return;
     };
-    let digest = digest(&walk.header, vid, protocol);
     let number = from.map_or(0, |(number, _)| number.get());
-    let Some(returned) = alarm.shared.note(walk.now, digest, number) else {
-        return;
-    };
+    if let Some(returned) = alarm.look(walk.now, &walk.header, vid, protocol, number) {
+        tell(walk, (bridge, alarm), returned, from, vid, transit);
+    }
+}
+
+/// Leaves a sighting of a frame that has changed its port too often, and rings.
+#[cold]
+pub(super) fn tell(
+    walk: &mut Walk<'_>,
+    (bridge, alarm): (&PlanBridge, &PlanAlarm),
+    returned: Returned,
+    from: Option<(PortNo, &PlanPort)>,
+    vid: Option<Vid>,
+    transit: &Transit,
+) {
     let Some((_, port)) = from else {
         // The stack repeats itself; what came in between will be back.
         return;

@@ -487,7 +487,13 @@ fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge:
 
 /// Notes where the source is (`br_fdb_update`).
 #[inline(always)]
-fn learn(walk: &mut Walk<'_>, index: u32, bridge: &PlanBridge, number: PortNo, key: Key) {
+pub(super) fn learn(
+    walk: &mut Walk<'_>,
+    index: u32,
+    bridge: &PlanBridge,
+    number: PortNo,
+    key: Key,
+) {
     let outcome = walk.view(index).learn(key, number);
     if outcome != Learn::Known {
         count_learned(&mut walk.counters.bridges[bridge.netdev.index()], outcome);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::lane::flood::Outlet;
 use super::trail::Trail;
 use super::transit::{Edit, Heads, Transit};
 use super::{AttachmentCounters, AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};
@@ -85,6 +86,8 @@ pub struct Egress {
     pub(super) pending: VecDeque<(NetdevId, Transit, u32)>,
     pub(super) heads: Heads,
     pub(super) trail: Trail,
+    /// Where frames that are flooded leave.
+    pub(super) outlets: Vec<Outlet>,
     /// Where octets are put together that do not stay where they are.
     pub(super) scratch: Vec<u8>,
     /// Likewise, for one segment of a super-frame.

@@ -344,6 +344,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Makes a frame of the batch the one that is on its way.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, index: usize, octets: &'a [u8], header: Header) {
+        // A batch is not longer than 2^32 frames.
+        self.frame = u32::try_from(index).unwrap_or(u32::MAX);
+        (self.octets, self.header) = (octets, header);
+    }
+
     /// Takes one frame from its ingress attachment to its verdict.
     #[inline(never)]
     fn run(&mut self, ingress: AttachmentId, index: u32, octets: &'a [u8]) -> Verdict {

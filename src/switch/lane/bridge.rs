@@ -17,18 +17,18 @@ use crate::wire::{ETHERNET_HEADER, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
 /// addresses looked up.
 pub(in crate::switch) struct BridgeLane<'a> {
     /// The bridge, and its index in the plan.
-    bridge: &'a PlanBridge,
-    index: u32,
-    number: PortNo,
-    port: &'a PlanPort,
+    pub(super) bridge: &'a PlanBridge,
+    pub(super) index: u32,
+    pub(super) number: PortNo,
+    pub(super) port: &'a PlanPort,
     entrance: Entrance,
     /// Frames with a tag belong to VLAN devices on the port.
     tags_elsewhere: bool,
     /// Octets of the longest frame, tag included, that surely gets as far as the bridge.
-    longest: usize,
+    pub(super) longest: usize,
     /// Frames that went this way, and their octets.
-    frames: u64,
-    octets: u64,
+    pub(super) frames: u64,
+    pub(super) octets: u64,
 }
 
 /// How frames get to the port.

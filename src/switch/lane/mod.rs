@@ -1,5 +1,5 @@
-//! The short ways of most frames: to a known station of one bridge ([`bridge`]), and unicast by way of
-//! macvlans and ipvlan devices ([`stacked`]).
+//! The short ways of most frames: to a known station of one bridge ([`bridge`]), to everybody behind it
+//! ([`flood`]), and unicast by way of macvlans and ipvlan devices ([`stacked`]).
 //!
 //! What [`path`](super::path) and the file of the device would do to such a frame, with everything
 //! that cannot matter to it decided once per batch ([`Lane::of`]) and the rest in one loop
@@ -9,6 +9,7 @@
 //! property test (`control::lane_tests`).
 
 mod bridge;
+pub(super) mod flood;
 mod stacked;
 
 use bridge::BridgeLane;
@@ -34,7 +35,17 @@ impl<'a> Lane<'a> {
     /// which there is more to say.
     pub(super) fn take(&mut self, walk: &mut Walk<'a>, frames: &[&'a [u8]], first: usize) -> usize {
         match self {
-            Self::Bridge(lane) => lane.take(walk, frames, first),
+            Self::Bridge(lane) => {
+                let mut next = first;
+                loop {
+                    let known = lane.take(walk, frames, next);
+                    let flooded = lane.take_flooded(walk, frames, next + known);
+                    next += known + flooded;
+                    if flooded == 0 {
+                        return next - first;
+                    }
+                }
+            }
             Self::Stacked(lane) => lane.take(walk, frames, first),
         }
     }
