@@ -20,7 +20,7 @@
 //! An *attachment* is where the network meets the world: the stack end of a netdev (what a host in the
 //! namespace would use), the character device of a macvtap, or an outside wire (what is plugged in behind
 //! a TAP or a NIC), or the sockets by which tunnels leave for other hosts ([`netdev::Network::goes_by_host`]). Live, an
-//! attachment is a TAP, a packet socket or a UDP socket; in a replay, an interface of a capture.
+//! attachment is a TAP, a packet socket, `AF_XDP` sockets or a UDP socket; in a replay, an interface of a capture.
 //!
 //! # A frame's way
 //!
@@ -95,6 +95,7 @@
 //! | frames that a bridge's loop alarm remembers; loops that it does | 256 for a second each; 16 |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
 //! | frames that wait at a NIC | 528 in a ring of 1 MiB, those longer than 1,900 octets beside it in 8 MiB; then the kernel drops ([`attach::packet`]) |
+//! | with `AF_XDP`: queues of a netdev; frames that wait at each; MTU | 64; 512 each way, in 2 or 4 MiB; 3,506 ([`attach::xdp`]) |
 //! | headers of a super-frame, and segments that it is cut into in software | 512 octets, as Linux's 8,192 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |
 //! | time for which a worker without frames looks for some before it sleeps | 50 µs ([`live::patience`]), unless told otherwise |

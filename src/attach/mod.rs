@@ -1,7 +1,7 @@
 //! Attachments: where the emulated network meets the world.
 //!
 //! [`Attachment`] is what a live worker needs of one: a batch of frames in, a copy out, never waiting.
-//! [`tap`] is a TAP device, [`packet`] an existing NIC, [`underlay`] a socket of tunnels, [`memory`] a pair
+//! [`tap`] is a TAP device, [`packet`] and [`xdp`] an existing netdev, [`underlay`] a socket of tunnels, [`memory`] a pair
 //! of queues in this process for tests and benches. Errors are the kernel's; [`Failure`] sorts them. A replay's attachments are
 //! files: [`capture`].
 
@@ -10,6 +10,7 @@ pub mod memory;
 pub mod packet;
 pub mod tap;
 pub mod underlay;
+pub mod xdp;
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};

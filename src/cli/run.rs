@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::control::summary::Traffic;
-use crate::live::{Options, Outcome, Polling, run};
+use crate::live::{Choice, Choices, Options, Outcome, Polling, run};
 
 const EXAMPLES: &str = "\
 Examples:
   tapswitch run bridge-learning --exit
   tapswitch run lab.sh --workers 2 --summary
-  sudo tapswitch run --host lab.sh     # with the NICs of this machine";
+  sudo tapswitch run --host lab.sh     # with the NICs of this machine
+  sudo tapswitch run --host lab.sh --io eth1=xdp --io h1/eth0=packet";
 
 /// Run a topology live, on TAP devices
 ///
@@ -52,6 +53,13 @@ pub(super) struct Args {
     /// frames are whole and never longer than the MTU, and TCP is many times slower
     #[arg(long)]
     no_offloads: bool,
+
+    /// By what frames come and go, for all netdevs or for one (its name, or the other end's of a veth):
+    /// "tap"; "packet", a packet socket on a NIC, or on the other end of a real veth, which the device
+    /// is then; "xdp", AF_XDP sockets likewise; or "auto", TAPs, and packet sockets on NICs. What cannot
+    /// be had is replaced, and a line says why
+    #[arg(long, value_name = "[NETDEV=]HOW")]
+    io: Vec<Choice>,
 
     /// Look for frames before sleeping: "adaptive" for 50 µs while frames come close to each other,
     /// "always" without ever sleeping, which takes a CPU for each worker, or "never"
@@ -106,7 +114,15 @@ impl Args {
                 super::warn(&warning);
             }
         }
+        let io = match Choices::new(&self.io) {
+            Ok(io) => io,
+            Err(error) => {
+                super::complain(&error.into());
+                return ExitCode::from(2);
+            }
+        };
         let options = Options {
+            io,
             workers: self.workers.into(),
             exit: self.exit,
             host: self.host,

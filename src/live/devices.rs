@@ -10,6 +10,7 @@
 //! The far end of a stack's device *is* the netdev, to a process: its address is the netdev's. The far
 //! end of a wire's device is what is plugged in behind, and has an address of its own.
 
+use super::io::{Choices, Io};
 use crate::attach::tap::{MTU_MAX, MTU_MIN};
 use crate::netdev::{Address, Kind, NamespaceId, Netdev, Network};
 use crate::switch::AttachmentId;
@@ -38,12 +39,44 @@ pub struct Device {
     pub addresses: Vec<Address>,
     /// It is a NIC that exists already, and nothing of it is changed.
     pub nic: bool,
+    /// By what its frames are to come and go.
+    pub io: Io,
 }
 
 /// Returns the devices that a network wants. With `nics`, outside netdevs are NICs of the machine,
 /// whose stack is the machine's own business; without, they are TAPs like any other.
 #[must_use]
-pub fn wanted(network: &Network, nics: bool) -> Vec<Device> {
+pub fn wanted(network: &Network, nics: bool, choices: &Choices) -> Vec<Device> {
+    let mut devices = all(network, nics);
+    let any_named = choices.names().next().is_some();
+    for device in &mut devices {
+        let names = match any_named {
+            true => names(network, device),
+            false => Vec::new(),
+        };
+        device.io = choices.of(names.iter().map(String::as_str));
+    }
+    devices
+}
+
+/// Returns the names by which a device can be chosen: its own, that of the netdev it is of, and, of a veth, that of
+/// the other end, which has no device as a bridge port.
+#[must_use]
+pub fn names(network: &Network, device: &Device) -> Vec<String> {
+    let full = |ns, name: &str| match network.namespace_name(ns) {
+        Some(ns) => format!("{ns}/{name}"),
+        None => name.to_owned(),
+    };
+    let netdev = network.netdev(network.attachments()[device.attachment.index()].netdev);
+    let mut names = vec![full(device.ns, &device.name), full(netdev.ns, &netdev.name)];
+    if let Kind::Veth { peer } = netdev.kind {
+        let peer = network.netdev(peer);
+        names.push(full(peer.ns, &peer.name));
+    }
+    names
+}
+
+fn all(network: &Network, nics: bool) -> Vec<Device> {
     let mut devices = Vec::new();
     for netdev in network.netdevs().iter().filter(|netdev| netdev.alive) {
         let nic = nics && matches!(netdev.kind, Kind::Outside { .. });
@@ -89,6 +122,7 @@ fn of(netdev: &Netdev, attachment: AttachmentId) -> Device {
         arp: netdev.arp || matches!(netdev.kind, Kind::Dummy),
         addresses: netdev.addresses.clone(),
         nic: false,
+        io: Io::Auto,
     }
 }
 
@@ -108,7 +142,7 @@ mod tests {
     const NOW: Instant = Instant::ZERO;
 
     fn names(network: &Network, nics: bool) -> Vec<String> {
-        let mut names: Vec<_> = wanted(network, nics)
+        let mut names: Vec<_> = wanted(network, nics, &Choices::default())
             .into_iter()
             .map(|device| match network.namespace_name(device.ns) {
                 Some(ns) => format!("{ns}/{}", device.name),
@@ -143,6 +177,29 @@ mod tests {
     }
 
     #[test]
+    fn a_device_is_chosen_for_by_its_name_or_the_other_ends() {
+        let mut network = Network::new(&["eth9".to_owned()]);
+        let own = NamespaceId::OWN;
+        let h1 = network.add_namespace("h1");
+        network
+            .add_veth(link(h1, "eth0"), link(own, "p1"), false)
+            .unwrap();
+        let ios = |choices: &[&str]| {
+            let choices: Vec<_> = choices.iter().map(|text| text.parse().unwrap()).collect();
+            let devices = wanted(&network, true, &Choices::new(&choices).unwrap());
+            let mut ios: Vec<_> = devices.into_iter().map(|it| (it.name, it.io)).collect();
+            ios.sort_by(|a, b| a.0.cmp(&b.0));
+            ios.into_iter().map(|(_, io)| io).collect::<Vec<_>>()
+        };
+        // eth0, eth9, p1.
+        assert_eq!(ios(&[]), [Io::Auto; 3]);
+        assert_eq!(ios(&["xdp", "eth9=packet"]), [Io::Xdp, Io::Packet, Io::Xdp]);
+        assert_eq!(ios(&["h1/eth0=xdp"]), [Io::Xdp, Io::Auto, Io::Xdp]);
+        assert_eq!(ios(&["p1=tap"]), [Io::Tap, Io::Auto, Io::Tap]);
+        assert_eq!(ios(&["eth0=tap"]), [Io::Auto; 3]);
+    }
+
+    #[test]
     fn vlan_devices_have_a_device_where_they_are() {
         let mut network = Network::new(&[]);
         let own = NamespaceId::OWN;
@@ -163,7 +220,7 @@ mod tests {
             ["h1/lan", "trunk", "trunk.10", "trunk.wire"]
         );
         network.set_mtu(lan, 0).unwrap();
-        let devices = wanted(&network, false);
+        let devices = wanted(&network, false, &Choices::default());
         let found = devices.iter().find(|device| device.name == "lan").unwrap();
         assert_eq!((found.mtu, found.mac), (68, network.netdev(trunk).mac));
 
@@ -190,7 +247,7 @@ mod tests {
         let address = Address::new([10, 0, 0, 1].into(), 24);
         network.add_address(tap, address).unwrap();
         assert_eq!(names(&network, true), ["br0", "eth9", "tap0", "tap0.wire"]);
-        let devices = wanted(&network, true);
+        let devices = wanted(&network, true, &Choices::default());
         let by_name = |name: &str| devices.iter().find(|d| d.name == name).unwrap();
         assert_eq!(by_name("tap0").mac, network.netdev(tap).mac);
         assert_eq!(by_name("tap0").addresses.len(), 1);

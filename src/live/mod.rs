@@ -6,7 +6,8 @@
 //! there, decides and sends. They share one immutable [`Wiring`](wiring::Wiring), replaced whole by
 //! the control thread, and talk over channels: frames for control and vanished devices one way,
 //! requests for counters the other. A worker without frames looks for some more before it sleeps, as
-//! long as its [`patience`] says; its [`profile`] says what its time went into.
+//! long as its [`patience`] says; its [`profile`] says what its time went into. By what frames come and go, [`mod@io`]
+//! chooses.
 //!
 //! ```text
 //! control thread:  script → Control → plan ─┐             ┌─ worker 0: poll, turn, turn, …
@@ -16,6 +17,7 @@
 
 pub mod devices;
 pub mod error;
+pub mod io;
 pub mod leftovers;
 pub mod patience;
 pub mod profile;
@@ -27,5 +29,6 @@ pub mod wiring;
 pub mod worker;
 
 pub use error::Error;
+pub use io::{Choice, Choices};
 pub use patience::Polling;
 pub use run::{Options, Outcome, run};

@@ -20,6 +20,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::error::Error;
+use super::io::Choices;
 use super::leftovers::{self, MARK, RunId};
 use super::patience::Polling;
 use super::sandbox::{self, Sandbox};
@@ -51,7 +52,7 @@ const GRACE: Duration = Duration::from_secs(2);
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// How to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Worker threads.
     pub workers: usize,
@@ -62,6 +63,8 @@ pub struct Options {
     /// TAPs hand over super-frames and checksums that are not computed yet, and have a queue for each
     /// worker.
     pub offloads: bool,
+    /// By what frames come and go.
+    pub io: Choices,
     /// When workers look for frames instead of sleeping.
     pub polling: Polling,
     /// Measure what the workers' time goes into, and tell in the end.
@@ -184,7 +187,7 @@ impl Live {
         let mut control = Control::new(&outside);
         control.set_host_below();
         let queues = options.offloads.then_some(options.workers.max(1));
-        let mut sandbox = Sandbox::new(options.host, below, run, queues)?;
+        let mut sandbox = Sandbox::new(options.host, below, run, queues, options.io.clone())?;
         let mut nics = HashMap::new();
         let mut links = never();
         if options.host {
@@ -236,7 +239,7 @@ impl Live {
             links,
             nics,
             ended_by: None,
-            options: *options,
+            options: options.clone(),
             as_user,
             run,
         })
@@ -254,6 +257,10 @@ impl Live {
         }
         // What the script's end left to do still has to be seen to be possible.
         self.settle()?;
+        for name in self.sandbox.unused_choices(self.control.network()) {
+            let text = format!("tapswitch: --io {name}: no such netdev has a device here\n");
+            write(Sink::Stderr, &text);
+        }
         let failed = flow.stopped() && flow.status() != 0;
         if !self.options.exit && !failed {
             self.announce();
@@ -498,7 +505,11 @@ impl Live {
     fn settle(&mut self) -> Result<(), Error> {
         let mut publish = self.put_out();
         if std::mem::take(&mut self.changed) {
-            self.sandbox.reconcile(self.control.network())?;
+            let result = self.sandbox.reconcile(self.control.network());
+            for note in self.sandbox.take_notes() {
+                write(Sink::Stderr, &format!("tapswitch: {note}\n"));
+            }
+            result?;
             let now = self.now();
             for (id, mtu) in self.sandbox.way_mtus() {
                 self.control.set_way_mtu(now, *id, *mtu);

@@ -18,12 +18,14 @@ use std::thread;
 
 use nix::libc;
 
-use super::devices::{Device, wanted};
+use super::devices::{Device, names, wanted};
 use super::error::Error;
+use super::io::{Choices, Io};
 use super::leftovers::{Names, RunId};
 use super::tunnels::Tunnels;
 use crate::attach::packet::Packet;
-use crate::attach::tap::{NAME_MAX, Tap};
+use crate::attach::tap::{self, NAME_MAX, Tap};
+use crate::attach::xdp::{self, NoXdp, Xdp};
 use crate::attach::{Attachment, Failure};
 use crate::netdev::{Kind, NamespaceId, Network};
 use crate::switch::{AttachmentId, NetdevId};
@@ -60,7 +62,12 @@ pub struct Sandbox {
     host: bool,
     /// How many queues a TAP has; `None` for TAPs without offloads.
     queues: Option<usize>,
+    choices: Choices,
     spaces: BTreeMap<NamespaceId, Space>,
+    /// Where the ends of veth pairs are that are not the devices, if there are any.
+    behind: Option<Space>,
+    /// What there is to tell.
+    notes: Vec<String>,
     devices: BTreeMap<AttachmentId, Live>,
     /// Vanished: not made again as long as their netdev lives.
     gone: HashSet<AttachmentId>,
@@ -85,12 +92,14 @@ struct Live {
     is: Device,
     ifindex: u32,
     queues: Arc<[Arc<dyn Attachment>]>,
+    /// It does not end with its attachment.
+    veth: bool,
     generation: u64,
 }
 
 impl Sandbox {
     /// Takes the calling thread's namespace for the script's own, and `below` for the host's. TAPs will have
-    /// this many queues, or one and no offloads.
+    /// this many queues, or one and no offloads; `choices` say which devices are none.
     ///
     /// # Errors
     ///
@@ -100,6 +109,7 @@ impl Sandbox {
         below: OwnedFd,
         run: RunId,
         queues: Option<usize>,
+        choices: Choices,
     ) -> Result<Self, Error> {
         let own = namespace::current_net()
             .and_then(|net| Space::open(None, net))
@@ -110,6 +120,9 @@ impl Sandbox {
         Ok(Self {
             host,
             queues,
+            choices,
+            behind: None,
+            notes: Vec::new(),
             spaces: BTreeMap::from([(NamespaceId::OWN, own)]),
             devices: BTreeMap::new(),
             gone: HashSet::new(),
@@ -191,7 +204,7 @@ impl Sandbox {
                 self.add_namespace(id, name)?;
             }
         }
-        let mut wanted = wanted(network, self.host);
+        let mut wanted = wanted(network, self.host, &self.choices);
         wanted.retain(|device| !self.gone.contains(&device.attachment));
         self.remove_unwanted(&wanted);
         self.make_way(&wanted)?;
@@ -215,6 +228,12 @@ impl Sandbox {
     /// Closes all devices, which ends them. The kernel takes tens of milliseconds over each, most of
     /// them waiting, so several are closed at a time.
     pub fn close(mut self) {
+        for live in self.devices.values().filter(|live| self.host && live.veth) {
+            // Otherwise it stays until the kernel comes to clean up the namespace of its other end.
+            if let Some(space) = self.spaces.get_mut(&live.is.ns) {
+                let _ = space.netlink.delete_link(live.ifindex);
+            }
+        }
         let devices: Vec<_> = std::mem::take(&mut self.devices).into_values().collect();
         let share = devices.len().div_ceil(CLOSERS).max(1);
         let mut devices = devices.into_iter();
@@ -307,7 +326,7 @@ impl Sandbox {
     /// Makes a device. `None` if it vanished again at once.
     fn make(&mut self, device: Device) -> Result<Option<Live>, Error> {
         check_name(&device.name)?;
-        let (host, queues) = (self.host, self.queues);
+        let host = self.host;
         let space = self.space(device.ns)?;
         let existing = space
             .netlink
@@ -315,17 +334,16 @@ impl Sandbox {
             .map_err(Error::doing(format!("look for {}", device.name)))?;
         self.generation += 1;
         let generation = self.generation;
-        let space = self.space(device.ns)?;
         if device.nic {
             let link = existing.ok_or_else(|| Error::NoSuchNic {
                 name: device.name.clone(),
             })?;
-            let packet = namespace::within(space.net.as_fd(), || Packet::new(link.index))
-                .map_err(Error::doing(format!("open the interface {}", device.name)))?;
+            let nic = self.open_nic(&device, link)?;
             return Ok(Some(Live {
                 is: device,
                 ifindex: link.index,
-                queues: Arc::new([Arc::new(packet)]),
+                queues: Arc::new([nic]),
+                veth: false,
                 generation,
             }));
         }
@@ -341,15 +359,16 @@ impl Sandbox {
                 },
             });
         }
-        let make = || match queues {
-            Some(queues) => Tap::new(&device.name, queues),
-            None => Tap::plain(&device.name).map(|tap| vec![tap]),
+        let near = match device.io {
+            Io::Auto | Io::Tap => None,
+            Io::Packet | Io::Xdp => self.make_veth(&device)?,
         };
-        let taps = namespace::within(space.net.as_fd(), make)
-            .map_err(|error| tap_error(&device.name, error))?;
-        let queues = taps
-            .into_iter()
-            .map(|tap| Arc::new(tap) as Arc<dyn Attachment>);
+        let veth = near.is_some();
+        let queues = match near {
+            Some(near) => Arc::new([near]),
+            None => self.make_tap(&device)?,
+        };
+        let space = self.space(device.ns)?;
         let doing = || Error::doing(format!("set up the device {}", device.name));
         let Some(link) = space.netlink.find(&device.name).map_err(doing())? else {
             return Ok(None);
@@ -373,10 +392,131 @@ impl Sandbox {
         let live = Live {
             is: fresh,
             ifindex: link.index,
-            queues: queues.collect(),
+            queues,
+            veth,
             generation,
         };
         self.change(live, device)
+    }
+
+    fn make_tap(&mut self, device: &Device) -> Result<Arc<[Arc<dyn Attachment>]>, Error> {
+        let queues = self.queues;
+        let make = || match queues {
+            Some(queues) => Tap::new(&device.name, queues),
+            None => Tap::plain(&device.name).map(|tap| vec![tap]),
+        };
+        let taps = namespace::within(self.space(device.ns)?.net.as_fd(), make)
+            .map_err(|error| tap_error(&device.name, error))?;
+        let taps = taps.into_iter();
+        Ok(taps
+            .map(|tap| Arc::new(tap) as Arc<dyn Attachment>)
+            .collect())
+    }
+
+    /// Opens a NIC, as chosen or as it can be had.
+    fn open_nic(&mut self, device: &Device, link: Link) -> Result<Arc<dyn Attachment>, Error> {
+        let name = device.name.as_str();
+        let net = self.space(device.ns)?.net.as_fd();
+        match device.io {
+            Io::Auto | Io::Packet => {}
+            Io::Tap => self.note(device, Io::Packet, &"a NIC is no TAP"),
+            Io::Xdp => {
+                let open = || {
+                    Xdp::check(name, link.other).and_then(|()| Xdp::new(name, link.index, link.mtu))
+                };
+                match within(net, open) {
+                    Ok(xdp) => return Ok(Arc::new(xdp)),
+                    Err(why) => self.note(device, Io::Packet, &why),
+                }
+            }
+        }
+        let net = self.space(device.ns)?.net.as_fd();
+        let packet = namespace::within(net, || Packet::new(link.index))
+            .map_err(Error::doing(format!("open the interface {name}")))?;
+        Ok(Arc::new(packet))
+    }
+
+    /// Makes a device that is one end of a veth pair, of which the other is ours, as chosen or as it can be had.
+    /// `None` where it has to be a TAP.
+    fn make_veth(&mut self, device: &Device) -> Result<Option<Arc<dyn Attachment>>, Error> {
+        let near = format!("near{}", self.generation);
+        let link = match self.add_veth(device, &near) {
+            Ok(link) => link,
+            Err(why) => {
+                self.note(device, Io::Tap, &format!("cannot make a veth: {why}"));
+                return Ok(None);
+            }
+        };
+        let net = self.behind.as_ref().ok_or_else(no_space)?.net.as_fd();
+        let far = self.space_of(device.ns)?.net.as_fd();
+        let whole = || within(far, || Xdp::have_whole(&device.name));
+        if device.io == Io::Xdp {
+            let xdp = match device.mtu {
+                // It may change.
+                ..=xdp::MTU_MAX => within(net, || Xdp::new(&near, link.index, xdp::MTU_MAX)),
+                mtu => Err(NoXdp::Mtu(mtu)),
+            };
+            match xdp.and_then(|xdp| whole().map(|()| xdp)) {
+                Ok(xdp) => return Ok(Some(Arc::new(xdp))),
+                Err(why) => self.note(device, Io::Packet, &why),
+            }
+        } else if self.queues.is_none() {
+            whole().map_err(|why| {
+                let why = io::Error::other(why.to_string());
+                Error::doing(format!("set up the device {}", device.name))(why)
+            })?;
+        }
+        let net = self.behind.as_ref().ok_or_else(no_space)?.net.as_fd();
+        let packet = namespace::within(net, || Packet::new(link.index)).map_err(Error::doing(
+            format!("open the other end of {}", device.name),
+        ))?;
+        Ok(Some(Arc::new(packet)))
+    }
+
+    /// Makes a veth pair whose other end is up, takes whatever MTU the device will have, and says nothing by itself.
+    fn add_veth(&mut self, device: &Device, near: &str) -> io::Result<Link> {
+        let behind = match &mut self.behind {
+            Some(behind) => behind,
+            none => none.insert(Space::open(None, namespace::new_net()?)?),
+        };
+        let far = self.spaces.get(&device.ns).ok_or(io::ErrorKind::NotFound)?;
+        let netlink = &mut behind.netlink;
+        let link = netlink.add_veth(near, &device.name, far.net.as_fd())?;
+        let quiet = LinkChange {
+            link_local: Some(false),
+            ..LinkChange::default()
+        };
+        let _ = netlink.set_link(link.index, &quiet);
+        let change = LinkChange {
+            mtu: Some(tap::MTU_MAX),
+            up: Some(true),
+            ..LinkChange::default()
+        };
+        netlink.set_link(link.index, &change)?;
+        Ok(link)
+    }
+
+    /// Notes that a device does not get what was chosen.
+    fn note(&mut self, device: &Device, instead: Io, why: &dyn std::fmt::Display) {
+        let ns = self.spaces.get(&device.ns).and_then(|it| it.name.as_ref());
+        let ns = ns.map_or(String::new(), |ns| format!("{ns}/"));
+        let (name, io) = (&device.name, device.io);
+        self.notes
+            .push(format!("{ns}{name} has {instead} instead of {io}: {why}"));
+    }
+
+    /// Returns the names that something was chosen for and that no device has.
+    #[must_use]
+    pub fn unused_choices(&self, network: &Network) -> Vec<&str> {
+        let devices = wanted(network, self.host, &self.choices);
+        let known: HashSet<_> = devices.iter().flat_map(|it| names(network, it)).collect();
+        let unused = self.choices.names().filter(|name| !known.contains(*name));
+        unused.collect()
+    }
+
+    /// Takes what there is to tell.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Changes a device to what is wanted. `None` if it has vanished.
@@ -505,6 +645,10 @@ impl Sandbox {
     fn space(&mut self, ns: NamespaceId) -> Result<&mut Space, Error> {
         self.spaces.get_mut(&ns).ok_or_else(no_space)
     }
+
+    fn space_of(&self, ns: NamespaceId) -> Result<&Space, Error> {
+        self.spaces.get(&ns).ok_or_else(no_space)
+    }
 }
 
 impl Space {
@@ -517,6 +661,19 @@ impl Space {
             loopback_up: false,
         })
     }
+}
+
+/// Does something about `AF_XDP` in a network namespace.
+fn within<T: Send>(
+    net: BorrowedFd<'_>,
+    work: impl FnOnce() -> Result<T, NoXdp> + Send,
+) -> Result<T, NoXdp> {
+    namespace::within(net, || Ok(work()))
+        .map_err(|why| NoXdp::Io {
+            doing: "enter its network namespace",
+            why,
+        })
+        .flatten()
 }
 
 /// Renames a device; a kernel that does not rename one that is up gets it down first.

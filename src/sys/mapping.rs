@@ -1,4 +1,4 @@
-//! Memory that is shared with the kernel (mmap(2)), by which packet sockets hand over frames.
+//! Memory that is shared with the kernel (mmap(2)), by which packet sockets and `AF_XDP` sockets hand over frames.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
 /// A mapping, which ends with this value. Nothing here reads or writes it: what may be, and when, is an agreement
 /// with the kernel that whoever has the mapping keeps.
@@ -30,6 +30,15 @@ impl Mapping {
         let flags = MapFlags::MAP_SHARED | MapFlags::MAP_POPULATE;
         // SAFETY: the kernel chooses a range that nothing else is in.
         let start = unsafe { mmap(None, len, access, flags, fd, offset)? }.cast();
+        Ok(Self { start, len })
+    }
+
+    /// Maps memory of our own, zeroed.
+    pub(super) fn anonymous(len: usize) -> io::Result<Self> {
+        let len = NonZeroUsize::new(len).ok_or(io::ErrorKind::InvalidInput)?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: as above.
+        let start = unsafe { mmap_anonymous(None, len, access, MapFlags::MAP_PRIVATE)? }.cast();
         Ok(Self { start, len })
     }
 

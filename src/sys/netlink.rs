@@ -10,7 +10,8 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -132,6 +133,37 @@ impl Netlink {
             .map(drop)
     }
 
+    /// Makes a veth pair, of which one end is `near` here, and the other `far` in another namespace; returns the near
+    /// end.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers: `EOPNOTSUPP` when it has no veth, `EEXIST` when a name is taken.
+    pub fn add_veth(
+        &mut self,
+        near: &str,
+        far: &str,
+        namespace: BorrowedFd<'_>,
+    ) -> io::Result<Link> {
+        let mut peer = LinkMessage::default();
+        peer.attributes.extend([
+            LinkAttribute::IfName(far.to_owned()),
+            LinkAttribute::NetNsFd(namespace.as_raw_fd()),
+        ]);
+        let mut message = LinkMessage::default();
+        message.attributes.extend([
+            LinkAttribute::IfName(near.to_owned()),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Veth),
+                LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+            ]),
+        ]);
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        self.request(RouteNetlinkMessage::NewLink(message), flags)?;
+        self.find(near)?
+            .ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ENODEV))
+    }
+
     /// Gives a netdev an address (`ip addr add`), with the route of its subnet.
     ///
     /// # Errors
@@ -206,6 +238,8 @@ pub struct Link {
     pub mtu: u32,
     /// It is up and has carrier (`IFF_UP`, `IFF_RUNNING`).
     pub running: bool,
+    /// The number of the netdev that it stands on, or of a veth's other end, if that is in the same namespace.
+    pub other: Option<u32>,
 }
 
 impl Link {
@@ -215,8 +249,11 @@ impl Link {
             running: (message.header.flags).contains(LinkFlags::Up | LinkFlags::Running),
             ..Self::default()
         };
+        let elsewhere = |it: &LinkAttribute| matches!(it, LinkAttribute::LinkNetNsId(_));
+        let elsewhere = message.attributes.iter().any(elsewhere);
         for attribute in &message.attributes {
             match attribute {
+                LinkAttribute::Link(index) if !elsewhere => link.other = Some(*index),
                 LinkAttribute::Address(octets) => link.address = octets.as_slice().try_into().ok(),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
                 _ => {}

@@ -57,17 +57,7 @@ pub type Tag = (u16, u16);
 /// `EPERM` without `CAP_NET_RAW`, `ENODEV` when there is no such interface, `ENETDOWN` never: it may be down.
 pub fn open(ifindex: u32) -> io::Result<(OwnedFd, Ring)> {
     let index = i32::try_from(ifindex).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
-    // Protocol 0: nothing is received before the socket is bound to its interface.
-    // SAFETY: no pointers; the result is checked.
-    let raw = check(unsafe {
-        libc::socket(
-            libc::AF_PACKET,
-            libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
-            0,
-        )
-    })?;
-    // SAFETY: `raw` was just opened and belongs to nobody else.
-    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    let socket = promiscuous(ifindex)?;
 
     let packet = libc::SOL_PACKET;
     set_option(&socket, packet, libc::PACKET_IGNORE_OUTGOING, &1i32)?;
@@ -76,13 +66,6 @@ pub fn open(ifindex: u32) -> io::Result<(OwnedFd, Ring)> {
     set_room(&socket, LONG_ROOM, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF])?;
     set_room(&socket, SEND_ROOM, [libc::SO_SNDBUFFORCE, libc::SO_SNDBUF])?;
     let ring = Ring::of(&socket)?;
-    let membership = libc::packet_mreq {
-        mr_ifindex: index,
-        mr_type: small(libc::PACKET_MR_PROMISC),
-        mr_alen: 0,
-        mr_address: [0; 8],
-    };
-    set_option(&socket, packet, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
 
     // SAFETY: all-zero octets are a valid `sockaddr_ll`.
     let mut address: libc::sockaddr_ll = unsafe { zeroed() };
@@ -98,6 +81,40 @@ pub fn open(ifindex: u32) -> io::Result<(OwnedFd, Ring)> {
         )
     })?;
     Ok((socket, ring))
+}
+
+/// Makes an interface of the calling thread's network namespace promiscuous as long as what is returned is open: a
+/// non-blocking packet socket by which nothing comes.
+///
+/// # Errors
+///
+/// `EPERM` without `CAP_NET_RAW`, `ENODEV` when there is no such interface.
+pub fn promiscuous(ifindex: u32) -> io::Result<OwnedFd> {
+    let index = i32::try_from(ifindex).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
+    // Protocol 0: nothing is received before the socket is bound to an interface.
+    // SAFETY: no pointers; the result is checked.
+    let raw = check(unsafe {
+        libc::socket(
+            libc::AF_PACKET,
+            libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
+            0,
+        )
+    })?;
+    // SAFETY: `raw` was just opened and belongs to nobody else.
+    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    let membership = libc::packet_mreq {
+        mr_ifindex: index,
+        mr_type: small(libc::PACKET_MR_PROMISC),
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    set_option(
+        &socket,
+        libc::SOL_PACKET,
+        libc::PACKET_ADD_MEMBERSHIP,
+        &membership,
+    )?;
+    Ok(socket)
 }
 
 /// A ring by which frames come (`TPACKET_V2`): a slot is the kernel's or ours, as its status says.

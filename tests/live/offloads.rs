@@ -3,7 +3,7 @@
 //!
 //! Two hosts in namespaces, and between them a bridge in this process, on real devices.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
@@ -16,6 +16,7 @@ use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 use tapswitch::attach::Attachment;
 use tapswitch::attach::packet::Packet;
 use tapswitch::attach::tap::Tap;
+use tapswitch::attach::xdp::Xdp;
 use tapswitch::control::Control;
 use tapswitch::iproute::command::Command as Line;
 use tapswitch::iproute::script::Script;
@@ -37,9 +38,11 @@ enum End {
     Plain,
     /// A packet socket on one end of a veth pair, whose other end is the host's.
     Nic,
+    /// `AF_XDP` there.
+    Xdp,
 }
 
-const ENDS: [End; 3] = [End::Offloads, End::Plain, End::Nic];
+const ENDS: [End; 4] = [End::Offloads, End::Plain, End::Nic, End::Xdp];
 
 /// Octets of TCP each way.
 const TRANSFER: usize = 300_000;
@@ -141,7 +144,7 @@ fn attach(
     let attachment: Arc<dyn Attachment> = match end {
         End::Offloads => Arc::new(within(host, || Tap::new("eth0", 1)).unwrap().remove(0)),
         End::Plain => Arc::new(within(host, || Tap::plain("eth0")).unwrap()),
-        End::Nic => {
+        End::Nic | End::Xdp => {
             let (near, far) = (format!("near{n}"), format!("far{n}"));
             let make = ["link", "add", &near, "type", "veth", "peer", "name", &far];
             within(between, || {
@@ -161,7 +164,13 @@ fn attach(
                     ..LinkChange::default()
                 };
                 netlink.set_link(near.index, &up)?;
-                Packet::new(near.index).map(Arc::new)
+                if end == End::Nic {
+                    return Ok(Arc::new(Packet::new(near.index)?) as Arc<dyn Attachment>);
+                }
+                let name = format!("near{n}");
+                let xdp = Xdp::new(&name, near.index, 1500).map_err(io::Error::other)?;
+                within(host, || Xdp::have_whole("eth0").map_err(io::Error::other))?;
+                Ok(Arc::new(xdp))
             })
             .unwrap()
         }
@@ -269,7 +278,8 @@ fn tcp_and_udp_between_any_two_kinds_of_attachment() {
                 let pair = format!("{from:?} to {to:?}: {counters:?}");
                 assert!(counters.add_up() && counters.dropped_total() == 0, "{pair}");
                 // Super-frames stay whole where they may.
-                let cuts = end == End::Plain && from != to;
+                let whole = |end| matches!(end, End::Plain | End::Xdp);
+                let cuts = whole(end) && !(whole(from) && whole(to));
                 assert_eq!(counters.segmented > 0, cuts, "{pair}");
             }
             let frames: u64 = counted.iter().map(|it| it.frames_in).sum();
