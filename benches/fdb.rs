@@ -1,7 +1,8 @@
 //! The filtering database alone: refresh the source, look the destination up, one thread.
 //!
 //! Dimensions: table (ours; DashMap with its default hasher; DashMap with foldhash; the latter two
-//! with the cheaper order of operations, read before write) × stations. Unit: frames.
+//! with the cheaper order of operations, read before write) × stations. Unit: frames. Then learning alone
+//! (`fdb/learn`), from an empty table to so many stations. Unit: stations.
 
 #![allow(missing_docs)]
 
@@ -10,7 +11,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{
-    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
+    measurement::WallTime,
 };
 use dashmap::DashMap;
 use tapswitch::switch::{Fdb, Key, PortNo};
@@ -105,5 +107,31 @@ fn tables(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tables);
+/// New stations into an empty table, which grows meanwhile.
+fn learning(c: &mut Criterion) {
+    let mut group = c.benchmark_group("fdb/learn");
+    group.sample_size(10);
+    for stations in [10_000, 100_000, 1_000_000] {
+        let all: Vec<_> = all_stations(stations).collect();
+        let now = Instant::from_secs(1);
+        group.throughput(Throughput::Elements(stations));
+        group.bench_function(format!("{stations}"), |b| {
+            b.iter_batched(
+                || Fdb::with_seed(1),
+                |fdb| {
+                    for batch in all.chunks(BATCH) {
+                        for (key, port) in batch {
+                            black_box(fdb.view(now, HOLD).learn(*key, *port));
+                        }
+                    }
+                    fdb
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, tables, learning);
 criterion_main!(benches);

@@ -371,9 +371,12 @@ impl Fdb {
 
     /// The way of a source that the lock-free path could not settle: new, moved, or expired.
     #[cold]
-    fn learn_slowly(&self, now: Instant, hold: Duration, key: Key, port: PortNo) -> Learn {
+    fn learn_slowly(&self, view: &View<'_>, key: Key, port: PortNo) -> Learn {
+        let View { now, hold, .. } = *view;
         let mut writer = self.lock();
-        let table = self.table.load();
+        // Who replaces the table has the lock.
+        let other = (!view.is_current()).then(|| self.table.load());
+        let table = other.as_ref().unwrap_or(&view.table);
         let fresh = Entry {
             port: Some(port),
             flags: Flags::default(),
@@ -381,14 +384,14 @@ impl Fdb {
             used: now,
         };
         let Some(hit) = table.find(key) else {
-            return self.insert_learned(&mut writer, &table, (now, hold), key, fresh);
+            return self.insert_learned(&mut writer, table, (now, hold), key, fresh);
         };
         let mut entry = table.entry(hit.slot, hit.value);
-        if hit.value.expired(Ticks::at(now), Span::of(hold)) {
+        if hit.value.expired(view.ticks, view.span) {
             // The kernel would have collected it at its deadline, so this one is newly learned, and
             // subject to the bound.
-            self.remove(&mut writer, &table, key, hit.slot, hit.value);
-            return self.insert_learned(&mut writer, &table, (now, hold), key, fresh);
+            self.remove(&mut writer, table, key, hit.slot, hit.value);
+            return self.insert_learned(&mut writer, table, (now, hold), key, fresh);
         }
         if entry.flags.local {
             return Learn::Local;
@@ -535,7 +538,7 @@ impl View<'_> {
                 return Learn::Known;
             }
         }
-        self.fdb.learn_slowly(self.now, self.hold, key, port)
+        self.fdb.learn_slowly(self, key, port)
     }
 
     /// Whether it is still the table that others learn into.
