@@ -50,20 +50,33 @@ pub struct Measured {
     pub traps: u64,
 }
 
-/// Runs the introductions once, then the streams in a loop. `start` is when the topology is ready.
+impl Measured {
+    /// Adds repetitions that were measured later.
+    pub fn extend(&mut self, later: Self) {
+        self.laps.extend(later.laps);
+        self.counters += &later.counters;
+        self.traps += later.traps;
+    }
+}
+
+/// Runs the introductions once, then the streams in a loop. `start` is when the topology is ready. Plans are
+/// dealt to workers: with one, all workers share its tables; with as many as workers, none shares any.
 ///
 /// # Panics
-/// When a worker does.
+/// When a worker does, or without a plan.
 #[must_use]
 pub fn measure(
-    plan: &Arc<Plan>,
+    plans: &[Arc<Plan>],
     start: Instant,
     introductions: &[Stream],
     streams: &[Stream],
     method: &Method,
 ) -> Measured {
     let (mut counters, mut egress) = (Counters::default(), Egress::default());
-    for stream in introductions {
+    let introduced = plans
+        .iter()
+        .flat_map(|plan| introductions.iter().map(move |stream| (plan, stream)));
+    for (plan, stream) in introduced {
         let frames: Vec<&[u8]> = (0..stream.len()).map(|n| stream.frame(n)).collect();
         for batch in frames.chunks(BATCH) {
             forward(
@@ -84,7 +97,8 @@ pub fn measure(
     let finished: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = shares
             .iter()
-            .map(|share| {
+            .zip(plans.iter().cycle())
+            .map(|(share, plan)| {
                 let (gate, stop) = (&gate, &stop);
                 scope.spawn(move || Worker::new(plan, start, clock, share).run(gate, stop, method))
             })

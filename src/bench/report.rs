@@ -101,8 +101,45 @@ pub struct Report {
     pub mpps_per_worker: Vec<Spread>,
     /// Millions of frames per second through all stages, by all workers together.
     pub mpps: Spread,
+    /// Workers that share no table, measured in turn with these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unshared: Option<Unshared>,
     /// What became of the frames of all repetitions.
     pub verdicts: Verdicts,
+}
+
+/// What workers reach that share no table.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Unshared {
+    /// Millions of frames per second through all stages, by all workers together.
+    pub mpps: Spread,
+    /// What workers with one table reach, by repetition, of what these do next.
+    pub shared_ratio: Spread,
+}
+
+impl Unshared {
+    /// Compares repetitions that were measured in turn.
+    #[must_use]
+    pub fn new(shared: &Measured, unshared: &Measured) -> Self {
+        let rates = |it: &Measured| it.laps.iter().map(|laps| rate(laps)).collect::<Vec<_>>();
+        let (shared, unshared) = (rates(shared), rates(unshared));
+        // On a busy machine a short repetition may see no frame at all.
+        let pairs = shared.iter().zip(&unshared).filter(|it| *it.1 > 0.0);
+        Self {
+            mpps: Spread::of(unshared.iter().copied()),
+            shared_ratio: Spread::of(pairs.map(|(shared, unshared)| shared / unshared)),
+        }
+    }
+}
+
+/// Millions of frames per second through all stages, by all workers of a repetition together.
+fn rate(laps: &[Lap]) -> f64 {
+    let used = laps.iter().filter(|lap| lap.frames > 0);
+    let one = |lap: &Lap| {
+        let spent = lap.receive + lap.decide + lap.send;
+        1e3 / per_frame(spent, lap.frames).max(f64::MIN_POSITIVE)
+    };
+    used.map(one).sum()
 }
 
 #[allow(clippy::cast_precision_loss)] // counts far below 2^52
@@ -132,14 +169,6 @@ impl Report {
             let laps = measured.laps.iter().filter_map(|laps| laps.get(worker));
             Spread::of(laps.filter(|lap| lap.frames > 0).map(mpps))
         });
-        let all = measured.laps.iter().map(|workers| {
-            let workers = workers.iter().filter(|lap| lap.frames > 0);
-            let rate = |lap: &Lap| {
-                1e3 / per_frame(lap.receive + lap.decide + lap.send, lap.frames)
-                    .max(f64::MIN_POSITIVE)
-            };
-            workers.map(rate).sum()
-        });
         Self {
             topology,
             attachments,
@@ -155,7 +184,8 @@ impl Report {
                 total: stage(|lap| lap.receive + lap.decide + lap.send),
             },
             mpps_per_worker: per_worker.collect(),
-            mpps: Spread::of(all),
+            mpps: Spread::of(measured.laps.iter().map(|laps| rate(laps))),
+            unshared: None,
             verdicts: Verdicts::of(measured),
         }
     }
@@ -227,6 +257,15 @@ impl fmt::Display for Report {
         }
         let Spread { median, min, max } = self.mpps;
         writeln!(f, "  together {median:8.2} M frames/s  ({min:.2}–{max:.2})")?;
+        if let Some(Unshared { mpps, shared_ratio }) = self.unshared {
+            let Spread { median, min, max } = mpps;
+            writeln!(
+                f,
+                "  apart    {median:8.2} M frames/s  ({min:.2}–{max:.2}), tables of their own"
+            )?;
+            let Spread { median, min, max } = shared_ratio;
+            writeln!(f, "  sharing  {median:8.2} × that  ({min:.2}–{max:.2})")?;
+        }
         let Verdicts {
             forwarded,
             trapped,

@@ -12,7 +12,7 @@ use clap::Subcommand;
 use super::replay::{parse_time, split_input};
 use crate::attach::capture::{CaptureReader, Direction};
 use crate::bench::measure::{Method, measure};
-use crate::bench::report::Report;
+use crate::bench::report::{Report, Unshared};
 use crate::bench::traffic::Traffic;
 use crate::bench::{LOAD_MAX, Stream};
 use crate::iproute::script::Script;
@@ -87,6 +87,10 @@ struct Forward {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
 
+    /// Measure also workers that share no table, in turn with those that do, and compare
+    #[arg(long)]
+    unshared: bool,
+
     /// How long one repetition takes
     #[arg(long, value_name = "TIME", default_value = "1", value_parser = parse_time)]
     time: Duration,
@@ -109,17 +113,13 @@ Examples:
   tapswitch bench forward
   tapswitch bench forward lab.sh --in p1=seen.pcap
   tapswitch bench forward --in office.pcapng --spread 16 --workers 2
+  tapswitch bench forward --traffic stations=100000 --workers 2 --unshared
   tapswitch bench forward vlan-trunk --traffic stations=10000,size=imix,tagged=1,vid=10 --json";
 
 impl Forward {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let (name, script) = self.script()?;
-        let mut engine = Engine::new(&script);
-        // What commands print is for a replay to show; what fails is for everybody.
-        let mut recorder =
-            Recorder::printing(Box::new(std::io::sink()), Box::new(std::io::stderr()));
-        engine.run_setup(&mut recorder)?;
-        engine.finish(Duration::ZERO, &mut recorder)?;
+        let engine = ready(&script)?;
         if let Some(stopped) = engine.stopped() {
             return Ok(ExitCode::from(stopped.0));
         }
@@ -135,8 +135,30 @@ impl Forward {
             duration: self.time,
             repeats: usize::from(self.repeats),
         };
-        let plan = Arc::new(engine.plan().clone());
-        let measured = measure(&plan, engine.now(), &introductions, &streams, &method);
+        let plans = |count: usize| -> anyhow::Result<Vec<_>> {
+            let plan = || Ok(Arc::new(ready(&script)?.plan().clone()));
+            (0..count).map(|_| plan()).collect()
+        };
+        let run = |plans: &[_], method: &Method| {
+            measure(plans, engine.now(), &introductions, &streams, method)
+        };
+        let shared = plans(1)?;
+        let (measured, unshared) = match self.unshared {
+            false => (run(&shared, &method), None),
+            true => {
+                let own = plans(method.workers)?;
+                let once = Method {
+                    repeats: 1,
+                    ..method
+                };
+                let mut both = (run(&shared, &once), run(&own, &once));
+                for _ in 1..method.repeats {
+                    both.0.extend(run(&shared, &once));
+                    both.1.extend(run(&own, &once));
+                }
+                (both.0, Some(both.1))
+            }
+        };
         let used = streams.iter().filter(|stream| !stream.is_empty());
         let names = used
             .map(|stream| {
@@ -145,7 +167,8 @@ impl Forward {
                     .clone()
             })
             .collect();
-        let report = Report::new(name, names, (frames, octets), &method, &measured);
+        let mut report = Report::new(name, names, (frames, octets), &method, &measured);
+        report.unshared = unshared.as_ref().map(|it| Unshared::new(&measured, it));
         match self.json {
             true => println!("{}", serde_json::to_string_pretty(&report)?),
             false => print!("{report}"),
@@ -235,6 +258,16 @@ impl Forward {
             false => Ok(ports),
         }
     }
+}
+
+/// Runs a script to its end, in virtual time.
+fn ready(script: &Script) -> anyhow::Result<Engine> {
+    let mut engine = Engine::new(script);
+    // What commands print is for a replay to show; what fails is for everybody.
+    let mut recorder = Recorder::printing(Box::new(std::io::sink()), Box::new(std::io::stderr()));
+    engine.run_setup(&mut recorder)?;
+    engine.finish(Duration::ZERO, &mut recorder)?;
+    Ok(engine)
 }
 
 /// Frames of captures, by attachment.

@@ -115,3 +115,15 @@ fn what_does_not_fit_is_said() {
         assert!(errors.contains(says), "{args:?}: {errors}");
     }
 }
+
+#[test]
+fn workers_with_tables_of_their_own_are_measured_in_turn() {
+    let report = json(&["--workers", "2", "--unshared"]);
+    let ratio = &report["unshared"]["shared_ratio"];
+    let [min, median, max] = ["min", "median", "max"].map(|it| ratio[it].as_f64().unwrap());
+    assert!(0.0 < min && min <= median && median <= max, "{report}");
+    assert!(report["unshared"]["mpps"]["median"].as_f64().unwrap() > 0.0);
+    assert!(json(&["--workers", "2"]).get("unshared").is_none());
+    let text = String::from_utf8(bench(&["--workers", "2", "--unshared"]).stdout).unwrap();
+    assert!(text.contains("tables of their own"), "{text}");
+}
