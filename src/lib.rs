@@ -62,7 +62,8 @@
 //! outputs come out. Two drivers run it: [`live`] (worker threads that poll attachments, one control
 //! thread) and [`replay`] (one loop, virtual time), which [`check`] compares with what is expected and
 //! [`simulate`] uses for spanning trees of many bridges. `now` is always an argument. [`mod@bench`] measures what a
-//! plan costs per frame, without control.
+//! plan costs per frame, without control; [`mod@compare`] puts hosts on a machine by one device kind after another and says what
+//! differs, and what broadcast costs in a large network.
 //!
 //! # What is bounded
 //!
@@ -85,6 +86,7 @@
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
 //! | frames of a [`mod@bench`], made to order; octets, of captures | 4,194,304; 1 GiB |
 //! | frames in and copies out of one case of [`check`] | 1,000,000, of 256 MiB together |
+//! | hosts of a [`mod@compare`]; frames of captures; endpoints of its `--scale` | 100; 1,000,000, of 256 MiB together; 20,000 |
 //! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |
 //! | stations per VXLAN device; endpoints of one entry | 1,048,576, or `maxaddress`; 4,096 |
 //! | endpoints whose station is asked for; packets that wait for one | 1,024; 101 |
@@ -141,6 +143,7 @@ pub mod attach;
 pub mod bench;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod control;
 pub mod guard;
 pub mod iproute;

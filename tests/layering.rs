@@ -51,10 +51,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("bench", &["attach", "switch", "time", "wire"]),
     (
+        "compare",
+        &[
+            "attach", "bench", "iproute", "netdev", "replay", "simulate", "switch", "time", "wire",
+        ],
+    ),
+    (
         "cli",
         &[
-            "attach", "bench", "check", "control", "iproute", "live", "netdev", "replay",
-            "simulate", "switch", "time", "wire",
+            "attach", "bench", "check", "compare", "control", "iproute", "live", "netdev",
+            "replay", "simulate", "switch", "time", "wire",
         ],
     ),
 ];

@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod complete;
 mod language;
 mod replay;
@@ -48,6 +49,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Bench(bench::Args),
+    Compare(compare::Args),
     Topologies(topologies::Args),
     Port(language::Port),
     Bridge(language::Bridge),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => args.execute(),
         Command::Check(args) => args.execute(),
         Command::Bench(args) => args.execute(),
+        Command::Compare(args) => args.execute(),
         Command::Topologies(args) => args.execute(),
         Command::Port(args) => args.execute(),
         Command::Bridge(args) => args.execute(),
