@@ -145,7 +145,22 @@ impl Egress {
     }
 }
 
-/// Queues a copy of so many octets for an attachment.
+/// Queues a copy for an attachment.
+#[inline(always)]
+pub(super) fn enqueue(
+    queues: &mut [Vec<Copy>],
+    touched: &mut Vec<AttachmentId>,
+    attachment: AttachmentId,
+    copy: Copy,
+) {
+    let queue = &mut queues[attachment.index()];
+    if queue.is_empty() {
+        touched.push(attachment);
+    }
+    queue.push(copy);
+}
+
+/// Queues a copy of so many octets for an attachment, and counts it.
 #[inline(always)]
 pub(super) fn emit(
     queues: &mut [Vec<Copy>],
@@ -155,11 +170,7 @@ pub(super) fn emit(
     copy: Copy,
     len: usize,
 ) {
-    let queue = &mut queues[attachment.index()];
-    if queue.is_empty() {
-        touched.push(attachment);
-    }
-    queue.push(copy);
+    enqueue(queues, touched, attachment, copy);
     let counters = &mut counters[attachment.index()];
     counters.frames_out += 1;
     counters.octets_out += len as u64;
