@@ -45,6 +45,12 @@ pub trait Attachment: Debug + Send + Sync {
     /// The attachment's own failure; frames received before it stay in the batch.
     fn receive(&self, batch: &mut Batch) -> io::Result<bool>;
 
+    /// Returns in how many system calls [`Self::receive`] has received a batch: one for each frame, and one to find that
+    /// there are no more.
+    fn calls(&self, batch: &Batch, dry: bool) -> u64 {
+        batch.len() as u64 + u64::from(dry)
+    }
+
     /// Sends one frame, given in two pieces, one of which may be empty: tags are pushed and popped
     /// without copying what is behind them.
     ///

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Attachment, Batch, Failure, Outgoing, Received, received_with_header};
-use crate::sys::packet::{self, MANY, Message, Ring, Slot, Tag};
+use crate::sys::packet::{self, MANY, Message, Ring, SLOT_FRAME, Slot, Tag};
 use crate::wire::TAG_LEN;
 use crate::wire::offload::{Offload, OffloadError, VNET_HEADER};
 
@@ -84,6 +84,14 @@ impl Attachment for Packet {
                 }
             }
         })
+    }
+
+    /// None for what comes by the ring.
+    fn calls(&self, batch: &Batch, dry: bool) -> u64 {
+        let long = batch
+            .frames()
+            .filter(|(octets, ..)| octets.len() > SLOT_FRAME);
+        long.count() as u64 + u64::from(dry)
     }
 
     fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()> {

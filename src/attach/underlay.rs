@@ -275,6 +275,10 @@ impl Attachment for Underlay {
         })
     }
 
+    fn calls(&self, _: &Batch, _: bool) -> u64 {
+        1
+    }
+
     fn send(&self, [head, rest]: [&[u8]; 2]) -> io::Result<()> {
         // The core puts all headers into one piece.
         let (head, rest) = match head.is_empty() {

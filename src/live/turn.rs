@@ -119,7 +119,7 @@ impl Turn {
                 Failure::Gone => Ingress::Gone,
             },
         };
-        self.profile.reads += self.batch.len() as u64 + u64::from(ingress != Ingress::More);
+        self.profile.reads += from.calls(&self.batch, ingress != Ingress::More);
         self.watch.lap(&mut self.profile.times.receive);
         if self.batch.is_empty() || id.index() >= wiring.plan.attachments.len() {
             self.profile.empty_turns += 1;

@@ -513,3 +513,98 @@ fn a_worker_sends_by_its_own_queue() {
     // The others have one queue, whoever sends.
     assert_eq!(bench.far(3).take(), Some(octets));
 }
+
+/// Takes copies together, and remembers how many at a time.
+#[derive(Debug)]
+struct Gathering(Memory, std::sync::Mutex<Vec<usize>>);
+
+impl Attachment for Gathering {
+    fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
+        self.0.receive(batch)
+    }
+    fn calls(&self, _: &Batch, _: bool) -> u64 {
+        1
+    }
+    fn send(&self, pieces: [&[u8]; 2]) -> io::Result<()> {
+        self.0.send(pieces)
+    }
+    fn takes(&self, offload: Offload) -> bool {
+        self.0.takes(offload)
+    }
+    fn send_unfinished(&self, pieces: [&[u8]; 2], offload: Offload) -> io::Result<()> {
+        self.0.send_unfinished(pieces, offload)
+    }
+    fn gathers(&self) -> bool {
+        true
+    }
+    fn send_all(&self, frames: &[Outgoing<'_>], lost: &mut dyn FnMut(&io::Error)) -> u64 {
+        self.1.lock().unwrap().push(frames.len());
+        for frame in frames {
+            let sent = self.0.send_unfinished(frame.pieces, frame.offload);
+            sent.unwrap_or_else(|error| lost(&error));
+        }
+        1
+    }
+    fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
+}
+
+#[test]
+fn copies_that_leave_together_keep_their_order_and_are_counted() {
+    for (offloads, calls) in [(true, vec![5]), (false, vec![1, 1, 1])] {
+        let mut bench = mixed();
+        let (near, far) = match offloads {
+            true => Memory::pair_with_offloads(64),
+            false => Memory::pair(64),
+        };
+        let gathering = Arc::new(Gathering(near, Default::default()));
+        let link = bench.wiring.links[2].as_mut().unwrap();
+        link.queues = [Arc::clone(&gathering) as Arc<dyn Attachment>].into();
+        // Whole frames, and between them what is done here for whom does not take it.
+        let plain = |n| (frame(station(9), station(n)), Offload::NONE);
+        let sent = [
+            plain(1),
+            tcp(station(9), 2500),
+            plain(2),
+            tcp(station(9), 100),
+            plain(3),
+        ];
+        for (octets, offload) in &sent {
+            bench
+                .far(1)
+                .send_unfinished([octets, &[]], *offload)
+                .unwrap();
+        }
+        bench.turn(1);
+        let mut lengths = Vec::new();
+        while let Some((octets, offload)) = far.take_unfinished() {
+            assert_eq!(offload.is_none(), !offloads || octets.len() == 60);
+            lengths.push(octets.len());
+        }
+        let wanted = match offloads {
+            true => vec![60, 2554, 60, 154, 60],
+            false => vec![60, 1054, 1054, 554, 60, 154, 60],
+        };
+        assert_eq!(lengths, wanted);
+        assert_eq!(*gathering.1.lock().unwrap(), calls);
+        assert_eq!(bench.turn.profile.reads, 6, "of port 1, one by one");
+
+        // Two fit, and then it vanishes.
+        let (near, far) = Memory::pair(2);
+        let gathering = Arc::new(Gathering(near, Default::default()));
+        let link = bench.wiring.links[2].as_mut().unwrap();
+        link.queues = [gathering as Arc<dyn Attachment>].into();
+        for n in 1..=3 {
+            bench.far(1).send([&plain(n).0, &[]]).unwrap();
+        }
+        bench.turn(1);
+        assert_eq!(bench.turn.counters.attachments[2].tx_ring_full, 1);
+        far.vanish();
+        bench.far(1).send([&plain(1).0, &[]]).unwrap();
+        bench.turn(1);
+        assert_eq!(bench.turn.counters.attachments[2].tx_refused, 1);
+        let gone: Vec<_> = bench.turn.take_gone().collect();
+        assert_eq!(gone, [(AttachmentId(2), 2)]);
+    }
+}

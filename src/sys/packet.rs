@@ -20,9 +20,12 @@ const ALL_PROTOCOLS: u16 = small(libc::ETH_P_ALL).to_be();
 /// Octets of a virtio-net header, which every frame has in front.
 const HEADER: usize = 10;
 
-/// Octets of a slot: 76 of the kernel's, and a frame of an MTU of 1500 with tags. An odd number of cache lines, so that
+/// Octets of a slot: 76 of the kernel's (tpacket_rcv), and a frame of an MTU of 1500 with tags. An odd number of cache lines, so that
 /// slots do not compete for the same place in a CPU's cache.
 const SLOT: usize = 31 * 64;
+
+/// Octets of the longest frame that fits one.
+pub const SLOT_FRAME: usize = SLOT - 76;
 
 /// Octets of a block, which is what the kernel allocates at once.
 const BLOCK: usize = 64 << 10;
