@@ -60,7 +60,7 @@
 //! [`control::Control`] owns what is slow and stateful (configuration, spanning tree, ageing) and is
 //! itself without I/O: commands, trapped frames and time go in, replies and one ordered queue of
 //! outputs come out. Two drivers run it: [`live`] (worker threads that poll attachments, one control
-//! thread) and [`replay`] (one loop, virtual time), which [`check`] compares with what is expected and
+//! thread) and [`replay`] (one loop, virtual time, with a simulated [`host`] in every namespace), which [`check`] compares with what is expected and
 //! [`simulate`] uses for spanning trees of many bridges. `now` is always an argument. [`mod@bench`] measures what a
 //! plan costs per frame, without control; [`mod@compare`] puts hosts on a machine by one device kind after another and says what
 //! differs, and what broadcast costs in a large network.
@@ -95,6 +95,10 @@
 //! | tunnels in tunnels | 4 |
 //! | hops of one frame and its copies | [`switch::path::HOP_LIMIT`]; a loop without spanning tree ends there, and is told of ([`switch::alarm`]) |
 //! | frames that a bridge's loop alarm remembers; loops that it does | 256 for a second each; 16 |
+//! | simulated hosts; frames that one takes in an instant | 16,384 ([`replay::MAX_HOSTS`]); 128, others are lost as from a full ring |
+//! | of a simulated host: neighbours, packets that wait for one; routes; TCP connections | 1,024, 101; 1,024; 32 |
+//! | fragmented datagrams of a simulated host; fragments of one | 16, for 30 s; 64 |
+//! | echoes of a simulated `ping`, or seconds | 1,000,000; without `-c` and `-w` it is refused |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
 //! | frames that wait at a NIC | 528 in a ring of 1 MiB, those longer than 1,900 octets beside it in 8 MiB; then the kernel drops ([`attach::packet`]) |
 //! | with `AF_XDP`: queues of a netdev; frames that wait at each; MTU | 64; 512 each way, in 2 or 4 MiB; 3,506 ([`attach::xdp`]) |
@@ -146,6 +150,7 @@ pub mod cli;
 pub mod compare;
 pub mod control;
 pub mod guard;
+pub mod host;
 pub mod iproute;
 pub mod live;
 pub mod mcast;

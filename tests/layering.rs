@@ -25,12 +25,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "guard", "iproute", "mcast", "netdev", "stp", "switch", "time", "wire",
         ],
     ),
+    ("host", &["time", "wire"]),
     ("sys", &["wire"]),
     ("attach", &["sys", "switch", "time", "wire"]),
     (
         "replay",
         &[
-            "attach", "control", "iproute", "netdev", "switch", "time", "wire",
+            "attach", "control", "host", "iproute", "netdev", "switch", "time", "wire",
         ],
     ),
     (
@@ -67,7 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Modules without clock, files, threads, sockets or processes.
 const PURE: &[&str] = &[
-    "time", "wire", "switch", "stp", "guard", "mcast", "netdev", "iproute", "control",
+    "time", "wire", "switch", "stp", "guard", "mcast", "netdev", "iproute", "control", "host",
 ];
 
 const IMPURE_WORDS: &[&str] = &[

@@ -8,6 +8,7 @@
 //! linger = "2s"               # time to pass after the last frame and command
 //! no-output = ["p3"]          # attachments where nothing may come out; "*": all that no file is about
 //! drops = false               # true: compare the frames that come in, and what becomes of each
+//! no-hosts = false            # true: simulate no hosts (on what captures feed there never is one)
 //! status = 0                  # what the script ends with
 //! ```
 
@@ -40,6 +41,8 @@ pub struct Options {
     pub no_output: Vec<String>,
     /// Whether `expect.pcapng` has the frames that came in, dropped ones too, with what became of them.
     pub drops: bool,
+    /// Whether no hosts are simulated.
+    pub no_hosts: bool,
     /// What the script is to end with, by `exit` or a failure under `set -e`.
     pub status: u8,
 }
@@ -275,7 +278,7 @@ mod tests {
     fn everything_can_be_said() {
         let options = Options::parse(
             "description = \"d\"\ntolerance = \"1.5us\"\nignore = [\"udp.checksum\", \"14..16\", \"60..\", \"3\"]\n\
-             unordered = true\nlinger = \"2m\"\nno-output = [\"p3\", \"*\"]\ndrops = true\nstatus = 3\n",
+             unordered = true\nlinger = \"2m\"\nno-output = [\"p3\", \"*\"]\ndrops = true\nno-hosts = true\nstatus = 3\n",
         );
         let expected = Options {
             description: "d".to_owned(),
@@ -290,6 +293,7 @@ mod tests {
             linger: Duration::from_secs(120),
             no_output: vec!["p3".to_owned(), "*".to_owned()],
             drops: true,
+            no_hosts: true,
             status: 3,
         };
         assert_eq!(options, Ok(expected));

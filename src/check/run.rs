@@ -218,6 +218,9 @@ fn drive<S: Sink>(
         by_name.or_else(|error| names.find(name).ok_or(error))
     };
     let mut engine = Engine::new(&case.script);
+    if !case.options.no_hosts {
+        engine.simulate_hosts(inputs.names());
+    }
     engine.run_setup(sink).map_err(CaseError::TooMuch)?;
     if engine.stopped().is_none() {
         if engine.script_ended() {
@@ -652,6 +655,9 @@ fn reproduce(case: &Case, run: &Run) -> String {
             "--in {}",
             quoted(format!("{name}={}", path(&named.path)))
         ));
+    }
+    if case.options.no_hosts {
+        words.push("--no-hosts".to_owned());
     }
     if !case.options.linger.is_zero() {
         words.push(format!("--linger {}", case.options.linger.as_secs_f64()));

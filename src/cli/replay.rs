@@ -22,8 +22,13 @@ use crate::replay::{Engine, InputError, Inputs, Outputs, Recorder, Summary, feed
 /// stack on it. Any other netdev has only its stack, called NAME (br0: the host port of the bridge).
 /// In a namespace: NS/NAME; the prefix may be left out where it is unambiguous.
 ///
-/// t = 0 is the end of the commands before the script's first "sleep", and the time of the earliest
-/// frame. "sleep" lets virtual time pass; commands after it take effect then, before frames of the
+/// A namespace with an address is a simulated host, unless captures feed it: it answers ARP, neighbour
+/// discovery and pings, and "ip netns exec NS ping -c 3 ADDRESS" prints what ping prints. Round trips
+/// take no virtual time. Hosts have ping, arping, "ip route" and sysctl of ip_forward; other programs
+/// are named and not run.
+///
+/// t = 0 is the end of the commands before the script's first "sleep" or program, and the time of the
+/// earliest frame. "sleep" lets virtual time pass; commands after it take effect then, before frames of the
 /// same instant.
 ///
 /// Exit status: 0 fine; 1 a capture could not be read to its end or an output not be written; 2 the
@@ -53,6 +58,10 @@ pub(super) struct Args {
     #[arg(long)]
     drops: bool,
 
+    /// Simulate no hosts: namespaces only have what captures feed them, and no program runs
+    #[arg(long)]
+    no_hosts: bool,
+
     /// Print the summary as JSON, with what the commands printed in it
     #[arg(long)]
     json: bool,
@@ -64,7 +73,7 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  tapswitch replay stp-loop
+  tapswitch replay three-hosts         # its pings, simulated
   tapswitch replay lab.sh --in p1=seen.pcap --in h1/eth0=host.pcap --out out.pcapng --drops
   tapswitch replay lab.sh --in out.pcapng --linger 5m --json";
 
@@ -112,6 +121,9 @@ impl Args {
         let file_failure = |error: io::Error| Failure::File(error.into());
 
         let mut engine = Engine::new(&script);
+        if !self.no_hosts {
+            engine.simulate_hosts(inputs.names());
+        }
         engine.run_setup(&mut recorder).map_err(file_failure)?;
         let mut stopped = engine.stopped();
         if stopped.is_none() {

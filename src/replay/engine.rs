@@ -1,15 +1,17 @@
 //! The emulated network, driven by a script and by frames, in virtual time.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+use super::hosts::{Exec, Hosts};
 use super::travelling::Travelling;
 use crate::control::{Control, Output, Reply};
 use crate::iproute::command::Command;
 use crate::iproute::script::{Flow, Item, Script, Sink as Stream, Streams};
-use crate::netdev::Network;
 use crate::netdev::loops::LoopNews;
 use crate::netdev::tree::TreeNews;
+use crate::netdev::{NamespaceId, Network};
 use crate::switch::{
     AttachmentId, Counters, Egress, Lost, NetdevId, Originate, PacketType, Plan, Side, Verdict,
     forward, hand_up, originate,
@@ -97,6 +99,13 @@ pub struct Engine {
     frames: u64,
     originated: u64,
     travelling: Travelling,
+    hosts: Hosts,
+    /// The commands before the first one that takes time are being executed.
+    setting_up: bool,
+    /// The command that set-up ended before.
+    held: Option<Item>,
+    /// The program that the script waits for, and where it runs.
+    running: Option<(NamespaceId, Item)>,
 }
 
 impl Engine {
@@ -121,7 +130,18 @@ impl Engine {
             frames: 0,
             originated: 0,
             travelling: Travelling::default(),
+            hosts: Hosts::none(),
+            setting_up: false,
+            held: None,
+            running: None,
         }
+    }
+
+    /// Simulates a host in every namespace that has an address, but none on attachments that are called so (as
+    /// attachments are, or as [`FileNames`](super::FileNames) calls them): captures feed those. To be called before
+    /// anything else; without, nobody is simulated.
+    pub fn simulate_hosts(&mut self, fed: Vec<String>) {
+        self.hosts = Hosts::all_but(fed);
     }
 
     /// Lets frames that the network itself sends, and that bridges of the network take, be taken later: after
@@ -137,7 +157,9 @@ impl Engine {
     /// What the sink returns.
     pub fn set_link(&mut self, id: NetdevId, up: bool, sink: &mut impl Sink) -> io::Result<()> {
         self.control.set_up(self.now, id, up);
-        self.drain(sink)
+        self.hosts.configuration_changed();
+        self.drain(sink)?;
+        self.settle(sink)
     }
 
     /// Returns when something is due next: a timer, a command, or a frame that is on its way.
@@ -146,47 +168,57 @@ impl Engine {
         let due = [
             self.control.poll_timeout(),
             self.travelling.due(),
+            self.hosts.due(),
             self.wake,
         ];
         due.into_iter().flatten().min()
     }
 
-    /// Executes the commands before the first `sleep`, at t = 0.
+    /// Executes the commands before the first `sleep` and before the first program of a host, at t = 0.
     ///
     /// # Errors
     /// What the sink returns.
     pub fn run_setup(&mut self, sink: &mut impl Sink) -> io::Result<()> {
-        self.run_script(sink)
+        self.setting_up = true;
+        let done = self.run_script(sink);
+        self.setting_up = false;
+        done?;
+        self.settle(sink)
     }
 
     /// Lets time pass until `to`: timers and commands that are due then or before, in the order of
-    /// their times; timers before commands of the same instant. A `to` in the past changes nothing.
+    /// their times; timers before hosts and hosts before commands of the same instant. A `to` in the past
+    /// changes nothing.
     ///
     /// # Errors
     /// What the sink returns.
     pub fn advance_to(&mut self, to: Instant, sink: &mut impl Sink) -> io::Result<()> {
         loop {
             let timer = self.control.poll_timeout().filter(|at| *at <= to);
+            let host = self.hosts.due().filter(|at| *at <= to);
             let wake = self.wake.filter(|at| *at <= to);
-            let first = timer.into_iter().chain(wake).min();
+            let first = timer.into_iter().chain(host).chain(wake).min();
             let travelled = self.travelling.due().filter(|at| *at <= to);
             if let Some(at) = travelled.filter(|at| first.is_none_or(|first| *at <= first)) {
                 self.now = self.now.max(at);
                 self.take_travelled(sink)?;
+                self.settle(sink)?;
                 continue;
             }
-            match (timer, wake) {
-                (Some(at), wake) if wake.is_none_or(|wake| at <= wake) => {
-                    self.now = self.now.max(at);
-                    self.control.handle_timeout(self.now);
-                    self.drain(sink)?;
-                }
-                (_, Some(at)) => {
-                    self.now = self.now.max(at);
-                    self.run_script(sink)?;
-                }
-                _ => break,
+            let Some(first) = first else {
+                break;
+            };
+            self.now = self.now.max(first);
+            if timer == Some(first) {
+                self.control.handle_timeout(self.now);
+                self.drain(sink)?;
+            } else if host == Some(first) {
+                let sent = self.hosts.handle_timeout(self.now);
+                self.inject_sent(sent, sink)?;
+            } else {
+                self.run_script(sink)?;
             }
+            self.settle(sink)?;
         }
         self.now = self.now.max(to);
         Ok(())
@@ -205,6 +237,45 @@ impl Engine {
     ) -> io::Result<()> {
         for octets in frames {
             self.inject_one(ingress, octets, sink)?;
+            self.settle(sink)?;
+        }
+        Ok(())
+    }
+
+    /// Lets hosts take what has arrived, and send, until nothing is on its way in this instant; and lets the script go
+    /// on when the program has ended that it waits for. Hosts take only so much in an instant, so that it ends.
+    fn settle(&mut self, sink: &mut impl Sink) -> io::Result<()> {
+        loop {
+            self.hosts.refresh(self.control.network(), &self.plan);
+            if let Some(sent) = self.hosts.take(self.now) {
+                self.inject_sent(sent, sink)?;
+                continue;
+            }
+            let Some((ns, item)) = self.running.take() else {
+                return Ok(());
+            };
+            let Some(ended) = self.hosts.ended(ns) else {
+                self.running = Some((ns, item));
+                return Ok(());
+            };
+            let reply = Reply {
+                stdout: ended.stdout,
+                stderr: ended.stderr,
+                status: ended.status,
+            };
+            self.replied(&item, &redirected(reply, item.streams), sink)?;
+            self.run_script(sink)?;
+        }
+    }
+
+    /// Takes frames that a host sends.
+    fn inject_sent(
+        &mut self,
+        sent: VecDeque<(AttachmentId, Vec<u8>)>,
+        sink: &mut impl Sink,
+    ) -> io::Result<()> {
+        for (at, octets) in sent {
+            self.inject_one(at, &octets, sink)?;
         }
         Ok(())
     }
@@ -262,6 +333,7 @@ impl Engine {
                     octets,
                 };
                 sink.event(self.now, self.control.network(), event)?;
+                self.hosts.arrives(egress, octets);
             }
         }
         Ok(())
@@ -281,7 +353,9 @@ impl Engine {
     /// # Errors
     /// What the sink returns.
     pub fn finish(&mut self, linger: Duration, sink: &mut impl Sink) -> io::Result<()> {
-        while let Some(at) = self.wake {
+        while !self.script_ended()
+            && let Some(at) = self.next_due()
+        {
             self.advance_to(at, sink)?;
         }
         self.advance_to(self.now + linger, sink)
@@ -305,7 +379,13 @@ impl Engine {
                 status = 0;
                 continue;
             }
-            let reply = self.item(item);
+            let reply = match &item.command {
+                Command::Exec(ns, words) if !self.hosts.are_off() => {
+                    let reply = self.run_program(ns, words, item, sink)?;
+                    redirected(reply, item.streams)
+                }
+                _ => self.item(item),
+            };
             status = reply.status;
             all.stdout.push_str(&reply.stdout);
             all.stderr.push_str(&reply.stderr);
@@ -313,6 +393,7 @@ impl Engine {
             sink.event(self.now, network, Event::Command { item, reply })?;
         }
         self.drain(sink)?;
+        self.settle(sink)?;
         all.status = flow.status();
         Ok(all)
     }
@@ -323,10 +404,16 @@ impl Engine {
         self.now
     }
 
+    /// Returns what sh would exit with after what was executed of the script.
+    #[must_use]
+    pub const fn status(&self) -> u8 {
+        self.flow.status()
+    }
+
     /// Returns how the script ended, if before its end with a status other than 0.
     #[must_use]
     pub fn stopped(&self) -> Option<Stopped> {
-        (self.wake.is_none() && self.flow.stopped())
+        (self.script_ended() && self.flow.stopped())
             .then(|| Stopped(self.flow.status()))
             .filter(|stopped| stopped.0 != 0)
     }
@@ -334,7 +421,7 @@ impl Engine {
     /// Whether no command is left.
     #[must_use]
     pub const fn script_ended(&self) -> bool {
-        self.wake.is_none()
+        self.wake.is_none() && self.running.is_none()
     }
 
     /// Returns the configuration.
@@ -355,45 +442,138 @@ impl Engine {
         &self.counters
     }
 
+    /// Returns how many frames simulated hosts lost because too many came to one in one instant.
+    #[must_use]
+    pub fn lost_by_hosts(&self) -> u64 {
+        self.hosts.lost()
+    }
+
     /// Returns how many frames the network sent by itself.
     #[must_use]
     pub const fn originated(&self) -> u64 {
         self.originated
     }
 
-    /// Executes commands up to the next `sleep` or the end, and then does what control wants done:
+    /// Executes commands up to the next `sleep`, program or the end, and then does what control wants done:
     /// commands of one instant are one change, whose plan is compiled once.
     fn run_script(&mut self, sink: &mut impl Sink) -> io::Result<()> {
         self.wake = None;
         let script = self.script.clone();
-        while let Some(item) = self.flow.next(&script, self.status) {
-            if let Command::Sleep(time) = item.command {
-                self.status = 0;
-                self.wake = Some(self.now + time);
-                break;
+        let held = self.held.take();
+        let mut next = match &held {
+            Some(item) => Some(item),
+            None => self.flow.next(&script, self.status),
+        };
+        while let Some(item) = next {
+            match &item.command {
+                Command::Sleep(time) => {
+                    self.status = 0;
+                    self.wake = Some(self.now + *time);
+                    break;
+                }
+                Command::Exec(..) if self.setting_up && !self.hosts.are_off() => {
+                    self.held = Some(item.clone());
+                    self.wake = Some(self.now);
+                    break;
+                }
+                Command::Exec(ns, words) if !self.hosts.are_off() => {
+                    match self.start(ns, words, item, sink)? {
+                        Ok(ns) => {
+                            self.running = Some((ns, item.clone()));
+                            return Ok(());
+                        }
+                        Err(reply) => self.replied(item, &redirected(reply, item.streams), sink)?,
+                    }
+                }
+                _ => {
+                    let reply = self.item(item);
+                    self.replied(item, &reply, sink)?;
+                }
             }
-            let reply = self.item(item);
-            self.status = reply.status;
-            let reply = &reply;
-            let network = self.control.network();
-            sink.event(self.now, network, Event::Command { item, reply })?;
+            next = self.flow.next(&script, self.status);
         }
         self.drain(sink)
+    }
+
+    /// A command of the script is done.
+    fn replied(&mut self, item: &Item, reply: &Reply, sink: &mut impl Sink) -> io::Result<()> {
+        self.status = reply.status;
+        let network = self.control.network();
+        sink.event(self.now, network, Event::Command { item, reply })
+    }
+
+    /// Starts a program in a namespace's host, in the network as the commands before it have made it; returns
+    /// where it runs, or what there is to say.
+    fn start(
+        &mut self,
+        ns: &str,
+        words: &[String],
+        item: &Item,
+        sink: &mut impl Sink,
+    ) -> io::Result<Result<NamespaceId, Reply>> {
+        self.drain(sink)?;
+        self.hosts.refresh(self.control.network(), &self.plan);
+        let network = self.control.network();
+        let (exec, sent) = self.hosts.exec(self.now, network, ns, words);
+        let refuse = |stderr: String, status| {
+            Err(Reply {
+                stderr,
+                status,
+                ..Reply::default()
+            })
+        };
+        let started = match exec {
+            Exec::Runs(ns) => Ok(ns),
+            Exec::NoNamespace => {
+                let why = "No such file or directory";
+                let text = format!("Cannot open network namespace \"{ns}\": {why}\n");
+                refuse(text, 255)
+            }
+            Exec::Busy => refuse(format!("tapswitch: a program runs in {ns} already\n"), 1),
+            Exec::Unknown => Err(not_run(item)),
+        };
+        self.inject_sent(sent, sink)?;
+        Ok(started)
+    }
+
+    /// Runs a program that is not the script's to its end.
+    fn run_program(
+        &mut self,
+        ns: &str,
+        words: &[String],
+        item: &Item,
+        sink: &mut impl Sink,
+    ) -> io::Result<Reply> {
+        let ns = match self.start(ns, words, item, sink)? {
+            Ok(ns) => ns,
+            Err(reply) => return Ok(reply),
+        };
+        loop {
+            self.settle(sink)?;
+            if let Some(ended) = self.hosts.ended(ns) {
+                return Ok(Reply {
+                    stdout: ended.stdout,
+                    stderr: ended.stderr,
+                    status: ended.status,
+                });
+            }
+            let Some(at) = self.next_due() else {
+                return Ok(Reply::default());
+            };
+            self.advance_to(at, sink)?;
+        }
     }
 
     /// Does one command.
     fn item(&mut self, item: &Item) -> Reply {
         let mut reply = Reply::default();
         match &item.command {
-            // No stack of a namespace takes part in a replay.
+            // Hosts hear of neighbours with the rest of the configuration.
             Command::Net(command) | Command::Neigh(command, _) => {
                 reply = self.control.execute(self.now, command, &self.counters);
+                self.hosts.configuration_changed();
             }
-            Command::Exec(..) => {
-                let line = item.at.line;
-                reply.stderr = format!("line {line}: not run in a replay: {}\n", item.text);
-                return reply;
-            }
+            Command::Exec(..) => return not_run(item),
             Command::Echo(text) => reply.stdout = format!("{text}\n"),
             // Decided by the flow or done by the caller; nothing is left to do.
             Command::Sleep(_) | Command::ErrExit(_) | Command::Status(_) | Command::Exit(_) => {}
@@ -464,6 +644,15 @@ impl Engine {
             self.control.handle_trap(self.now, &trap, &octets);
         }
         self.drain(sink)
+    }
+}
+
+/// What is said of a program that nobody simulates.
+fn not_run(item: &Item) -> Reply {
+    let line = item.at.line;
+    Reply {
+        stderr: format!("line {line}: not run in a replay: {}\n", item.text),
+        ..Reply::default()
     }
 }
 

@@ -164,6 +164,23 @@ impl Inputs {
         Ok(())
     }
 
+    /// Returns the names of what is fed, as far as they are known: those given, and those of interfaces
+    /// described before the first frame. To be called after [`Self::start`].
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for input in &self.inputs {
+            match &input.feed {
+                Feed::One { name, .. } => names.push(name.clone()),
+                Feed::ByInterface { .. } => {
+                    let interfaces = input.reader.interfaces().iter();
+                    names.extend(interfaces.filter_map(|it| it.name.clone()));
+                }
+            }
+        }
+        names
+    }
+
     /// Returns the time of t = 0, in nanoseconds since 1970; `None` without a frame.
     #[must_use]
     pub const fn base(&self) -> Option<u64> {

@@ -18,6 +18,7 @@
 
 mod engine;
 mod feed;
+mod hosts;
 mod input;
 mod names;
 mod recorder;
@@ -26,6 +27,7 @@ mod travelling;
 
 pub use engine::{Engine, Event, Sink, Stopped};
 pub use feed::feed;
+pub use hosts::MAX_HOSTS;
 pub use input::{InputError, InputReport, Inputs};
 pub use names::FileNames;
 pub use recorder::{Outputs, Recorder, notes};

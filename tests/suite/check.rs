@@ -200,7 +200,7 @@ fn out_dir_is_a_case() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let case = folder.path().join("stacks");
     let status = super::replay()
-        .args(["topologies/three-hosts.sh", "--drops"])
+        .args(["topologies/three-hosts.sh", "--drops", "--no-hosts"])
         .args(["--in", "h1/eth0=captures/conversation-le-us.pcap"])
         .arg("--out-dir")
         .arg(&case)

@@ -4,6 +4,7 @@ mod bench;
 mod captures;
 mod check;
 mod fixtures;
+mod hosts;
 mod malformed;
 mod printed;
 mod replay;
