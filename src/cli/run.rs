@@ -7,12 +7,16 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::control::summary::Traffic;
-use crate::live::{Choice, Choices, Options, Outcome, Polling, run};
+use crate::iproute::script::Script;
+use crate::live::{Choice, Choices, Options, Polling, enter, run};
+use crate::replay::{Engine, Recorder};
+use crate::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
   tapswitch run bridge-learning --exit
   tapswitch run lab.sh --workers 2 --summary
+  tapswitch run lab.sh --simulate      # without privilege, in virtual time
   sudo tapswitch run --host lab.sh     # with the NICs of this machine
   sudo tapswitch run --host lab.sh --io eth1=xdp --io h1/eth0=packet";
 
@@ -27,6 +31,10 @@ Examples:
 /// namespace. A TAP of the topology appears under its own name, as what is plugged in behind it;
 /// where its own stack is in use (it has an address, or is no bridge port) the stack has the name
 /// and the far end of the wire is NAME.wire.
+///
+/// Where namespaces or TAP devices are not to be had it says so and simulates, as with --simulate: each
+/// namespace with an address is a simulated host, which has ping, arping, "ip route" and sysctl of
+/// ip_forward, "sleep" takes no time, and it ends after the last command.
 ///
 /// Exit status: the script's, as sh would have it; 1 the sandbox could not be built; 2 the script
 /// or the arguments were not understood; 128 + N signal N ended it before the script's end.
@@ -48,6 +56,10 @@ pub(super) struct Args {
     /// netdev that the script uses without making it is an existing NIC
     #[arg(long)]
     host: bool,
+
+    /// Simulate, with hosts in virtual time instead of devices: as "replay" without captures
+    #[arg(long, conflicts_with_all = ["host", "workers", "no_offloads", "io", "poll", "profile"])]
+    simulate: bool,
 
     /// Have TAPs compute checksums and cut segments themselves, as hardware without offloads would:
     /// frames are whole and never longer than the MTU, and TCP is many times slower
@@ -107,6 +119,9 @@ impl Args {
                 return ExitCode::from(2);
             }
         };
+        if self.simulate {
+            return self.simulate(&script);
+        }
         if !self.host {
             let outside = script.outside().into_iter();
             let taken = super::taken_for_outside(outside, "and a TAP here (a NIC with --host)");
@@ -135,11 +150,18 @@ impl Args {
             profile: self.profile,
             quiet_stdout: self.json,
         };
-        match run(&script, &options) {
+        // Who names NICs or says what devices to use means those.
+        let plain = !self.host && self.io.is_empty();
+        let place = match enter(self.host, plain) {
+            Err(error) if plain && error.leaves_simulation() => {
+                super::warn(&format!("simulated, not live: {error}"));
+                return self.simulate(&script);
+            }
+            place => place,
+        };
+        match place.and_then(|place| run(&script, &options, place)) {
             Ok(outcome) => {
-                if self.summary {
-                    self.print(&outcome);
-                }
+                self.print(outcome.status, &outcome.traffic, outcome.duration);
                 ExitCode::from(outcome.status)
             }
             Err(error) => {
@@ -149,22 +171,53 @@ impl Args {
         }
     }
 
-    fn print(&self, outcome: &Outcome) {
+    /// Runs the script in virtual time, with simulated hosts.
+    fn simulate(&self, script: &Script) -> ExitCode {
+        let stdout: Box<dyn Write> = match self.json {
+            true => Box::new(io::stderr()),
+            false => Box::new(io::stdout()),
+        };
+        let mut recorder = Recorder::printing(stdout, Box::new(io::stderr()));
+        let mut engine = Engine::new(script);
+        engine.simulate_hosts(Vec::new());
+        let done = engine
+            .run_setup(&mut recorder)
+            .and_then(|()| engine.finish(Duration::ZERO, &mut recorder))
+            .and_then(|()| recorder.finish(engine.now(), engine.network(), engine.counters()));
+        if let Err(error) = done {
+            super::complain(&anyhow::Error::from(error).context("cannot write what is printed"));
+            return ExitCode::FAILURE;
+        }
+        let traffic = Traffic::new(
+            engine.network(),
+            engine.plan(),
+            engine.counters(),
+            engine.now(),
+            engine.originated(),
+        );
+        self.print(engine.status(), &traffic, engine.now().since_start());
+        ExitCode::from(engine.status())
+    }
+
+    fn print(&self, status: u8, traffic: &Traffic, duration: Duration) {
+        if !self.summary {
+            return;
+        }
         let mut out = io::stdout().lock();
         // Nobody may be reading any more.
         let _ = if self.json {
             let summary = Summary {
                 topology: self.topology.display().to_string(),
-                status: outcome.status,
-                duration_ns: u64::try_from(outcome.duration.as_nanos()).unwrap_or(u64::MAX),
-                traffic: &outcome.traffic,
+                status,
+                duration_ns: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
+                traffic,
             };
             serde_json::to_writer_pretty(&mut out, &summary)
                 .map_err(io::Error::from)
                 .and_then(|()| writeln!(out))
         } else {
-            let seconds = outcome.duration.as_secs_f64();
-            write!(out, "{}", outcome.traffic).and_then(|()| writeln!(out, "time: {seconds:.3} s"))
+            let seconds = duration.as_secs_f64();
+            write!(out, "{traffic}").and_then(|()| writeln!(out, "time: {seconds:.3} s"))
         };
     }
 }

@@ -118,6 +118,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether devices are not to be had here at all, so that only a simulation is left.
+    #[must_use]
+    pub const fn leaves_simulation(&self) -> bool {
+        matches!(
+            self,
+            Self::NoNamespaces { .. }
+                | Self::NoTun
+                | Self::TunForbidden
+                | Self::TapForbidden { .. }
+        )
+    }
+
     /// Says what was being done when an error came.
     pub(crate) fn doing(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();

@@ -31,4 +31,4 @@ pub mod worker;
 pub use error::Error;
 pub use io::{Choice, Choices};
 pub use patience::Polling;
-pub use run::{Options, Outcome, run};
+pub use run::{Options, Outcome, Place, enter, run};

@@ -84,18 +84,41 @@ pub struct Outcome {
     pub duration: Duration,
 }
 
-/// Runs a script. Must be called while the process has one thread: a user namespace is to be had by
-/// such only.
+/// Where a run takes place, entered.
+#[derive(Debug)]
+pub struct Place {
+    /// The namespace that we came from.
+    below: OwnedFd,
+    /// It is in a user namespace of our own.
+    as_user: bool,
+}
+
+/// Goes where devices may be made: into namespaces of our own, or with `host` nowhere else; with `taps`, looks
+/// whether they can be made there. Must be called while the process has one thread: a user namespace is to be had
+/// by such only.
 ///
 /// # Errors
 ///
-/// [`Error`]: no permission, no TAP driver, a name that is taken. A command that the model or a
-/// program refuses is the script's business, not an error.
-pub fn run(script: &Script, options: &Options) -> Result<Outcome, Error> {
+/// [`Error`]: no permission, or no TAP driver. Nothing that anybody could see has been done then.
+pub fn enter(host: bool, taps: bool) -> Result<Place, Error> {
     leftovers::remove_dead();
     process::raise_file_limit();
     let below = namespace::current_net().map_err(Error::doing("open this network namespace"))?;
-    let as_user = !options.host && sandbox::enter()?;
+    let as_user = !host && sandbox::enter()?;
+    if taps {
+        sandbox::probe()?;
+    }
+    Ok(Place { below, as_user })
+}
+
+/// Runs a script in a place that [`enter`] was called for.
+///
+/// # Errors
+///
+/// [`Error`]: no permission, a name that is taken. A command that the model or a program refuses is the
+/// script's business, not an error.
+pub fn run(script: &Script, options: &Options, place: Place) -> Result<Outcome, Error> {
+    let Place { below, as_user } = place;
     let signals = listen()?;
     let mut live = Live::start(script, options, below, as_user, signals)?;
     let result = live.script(script);

@@ -11,6 +11,7 @@
 //! Only names in `/run/netns`, which `--host` gives, outlast it ([`leftovers`](super::leftovers)).
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -53,6 +54,19 @@ pub fn enter() -> Result<bool, Error> {
             .map(|()| true)
             .map_err(|user| Error::NoNamespaces { net, user }),
     }
+}
+
+/// Looks whether TAPs can be made at all, without making one.
+///
+/// # Errors
+///
+/// [`Error::NoTun`], [`Error::TunForbidden`].
+pub fn probe() -> Result<(), Error> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun");
+    opened.map(drop).map_err(|error| tap_error("", error))
 }
 
 /// Namespaces and devices.
