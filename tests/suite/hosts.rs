@@ -95,7 +95,7 @@ fn who_is_fed_is_not_simulated() {
     let path = path.to_str().expect("a path of text");
     let (stdout, stderr) = run(&[path, "--in", fed]);
     // Neither its ping runs nor does it answer that of h1; h3 and h1 talk.
-    let not_run = "line 31: not run in a replay: ip netns exec h2 ping -c 2 10.0.0.3\n";
+    let not_run = "line 32: not run in a replay: ip netns exec h2 ping -c 2 10.0.0.3\n";
     assert!(
         stderr.starts_with(not_run) && stderr.lines().count() == 1,
         "{stderr}"
@@ -150,7 +150,7 @@ fn a_run_without_privilege() {
 #[test]
 fn a_thousand_hosts() {
     use std::fmt::Write;
-    let mut text = String::from("ip link add br0 type bridge mcast_snooping 0 up\n");
+    let mut text = String::from("ip link add br0 up type bridge mcast_snooping 0\n");
     for n in 1..=1_000 {
         let (high, low) = (n / 250, n % 250 + 1);
         _ = write!(
