@@ -429,7 +429,10 @@ impl Arguments {
                 'O' => arguments.outstanding = true,
                 'q' => arguments.quiet = true,
                 's' => arguments.size = number("ping", value, 0..=65_507)?,
-                't' => arguments.ttl = Some(number("ping", value, 0..=255)?),
+                't' => {
+                    let hops = number("ping", value, 0..=255u32)?;
+                    arguments.ttl = u8::try_from(hops).ok();
+                }
                 'w' => {
                     let seconds = number("ping", value, 0..=MOST)?;
                     arguments.deadline = (seconds > 0).then(|| Duration::from_secs(seconds));
