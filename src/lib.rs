@@ -98,6 +98,7 @@
 //! | simulated hosts; frames that one takes in an instant | 16,384 ([`replay::MAX_HOSTS`]); 128, others are lost as from a full ring |
 //! | of a simulated host: neighbours, packets that wait for one; routes; TCP connections | 1,024, 101; 1,024; 32 |
 //! | fragmented datagrams of a simulated host; fragments of one | 16, for 30 s; 64 |
+//! | octets of a simulated `iperf3`; servers of a host | 2 GiB; 16 |
 //! | echoes of a simulated `ping`, or seconds | 1,000,000; without `-c` and `-w` it is refused |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
 //! | frames that wait at a NIC | 528 in a ring of 1 MiB, those longer than 1,900 octets beside it in 8 MiB; then the kernel drops ([`attach::packet`]) |

@@ -24,7 +24,7 @@ use crate::replay::{Engine, InputError, Inputs, Outputs, Recorder, Summary, feed
 ///
 /// A namespace with an address is a simulated host, unless captures feed it: it answers ARP, neighbour
 /// discovery and pings, and "ip netns exec NS ping -c 3 ADDRESS" prints what ping prints. Round trips
-/// take no virtual time. Hosts have ping, arping, "ip route" and sysctl of ip_forward; other programs
+/// take no virtual time. Hosts have ping, arping, iperf3, "ip route" and sysctl of ip_forward; other programs
 /// are named and not run.
 ///
 /// t = 0 is the end of the commands before the script's first "sleep" or program, and the time of the

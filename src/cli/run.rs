@@ -33,7 +33,7 @@ Examples:
 /// and the far end of the wire is NAME.wire.
 ///
 /// Where namespaces or TAP devices are not to be had it says so and simulates, as with --simulate: each
-/// namespace with an address is a simulated host, which has ping, arping, "ip route" and sysctl of
+/// namespace with an address is a simulated host, which has ping, arping, iperf3, "ip route" and sysctl of
 /// ip_forward, "sleep" takes no time, and it ends after the last command.
 ///
 /// Exit status: the script's, as sh would have it; 1 the sandbox could not be built; 2 the script

@@ -11,7 +11,7 @@
 //! It behaves as Linux with its defaults: ARP for any of its addresses by any interface, neighbour discovery,
 //! three questions a second apart and then "Destination Host Unreachable", neighbours that grow stale and are asked
 //! again, connected and told routes, fragments, forwarding if told so, echoes (ICMP, and UDP and TCP at port 7).
-//! Programs are `ping`, `arping`, `ip route`, `sysctl` of forwarding, and `sh -c` of these.
+//! Programs are `ping`, `arping`, `iperf3`, `ip route`, `sysctl` of forwarding, and `sh -c` of these.
 //!
 //! Unlike Linux: nothing is random (identifiers and ports are counted, a neighbour is good for 30 s); nothing is
 //! sent unasked (no duplicate address detection, no reports of groups); a packet that is sent takes no time.
@@ -20,11 +20,13 @@
 //!
 //! [`MAX_IN_AN_INSTANT`] frames in one instant; 1,024 neighbours, 101 packets that wait for one; 16 datagrams of
 //! which fragments are there, 64 fragments each; 1,024 routes; one program at a time, which sends a million echoes
-//! at most.
+//! at most, or 2 GiB; 16 servers, 32 connections of 64 KiB each way.
 
 mod arping;
 mod icmp;
 mod interface;
+mod iperf;
+mod iperf_server;
 mod neighbours;
 mod options;
 mod packet;
@@ -35,6 +37,7 @@ mod stack;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use std::collections::VecDeque;
 
@@ -44,6 +47,8 @@ pub use stack::MAX_IN_AN_INSTANT;
 use crate::time::Instant;
 use arping::Arping;
 use icmp::Failure;
+use iperf::{Client, Iperf};
+use iperf_server::Server;
 use packet::TCP;
 use ping::Ping;
 use shell::Joint;
@@ -80,12 +85,17 @@ pub enum Start {
     Unknown,
 }
 
+/// Servers of a host at most.
+const MAX_SERVERS: usize = 16;
+
 /// One host. Nothing here reads a clock; `now` never goes back.
 #[derive(Debug, Default)]
 pub struct Host {
     stack: Stack,
     /// Made when it is needed.
     tcp: Option<Box<Tcp>>,
+    /// Servers that programs have left behind.
+    servers: Vec<Server>,
     /// When TCP has something to do.
     tcp_due: Option<Instant>,
     program: Option<Program>,
@@ -101,6 +111,7 @@ pub struct Host {
 enum Program {
     Ping(Box<Ping>),
     Arping(Box<Arping>),
+    Iperf(Box<Client>),
 }
 
 impl Host {
@@ -136,7 +147,10 @@ impl Host {
         };
         let known = |(_, words): &(Joint, Vec<String>)| {
             let name = words.first().map_or("", |word| name(word));
-            ["ping", "arping", "ip", "sysctl", "true", "false", ":"].contains(&name)
+            [
+                "ping", "arping", "iperf3", "ip", "sysctl", "true", "false", ":",
+            ]
+            .contains(&name)
         };
         let Some(commands) = commands.filter(|commands| commands.iter().all(known)) else {
             return Start::Unknown;
@@ -158,6 +172,7 @@ impl Host {
         let program = match &self.program {
             Some(Program::Ping(ping)) => ping.poll_timeout(),
             Some(Program::Arping(arping)) => arping.poll_timeout(),
+            Some(Program::Iperf(client)) => client.poll_timeout(),
             None => None,
         };
         [self.stack.poll_timeout(), self.tcp_due, program]
@@ -204,12 +219,65 @@ impl Host {
                 self.hear(now, &news);
             }
             busy |= self.advance(now);
+            busy |= self.advance_servers(now);
             busy |= self.send_segments(now) || self.stack.talks_to_itself();
             if !busy {
                 break;
             }
         }
         self.tcp_due = self.tcp.as_mut().and_then(|tcp| tcp.poll_timeout(now));
+    }
+
+    /// Lets a client of iperf3 go on; says how it ended, if it did, and else whether something happened.
+    fn advance_iperf(&mut self, now: Instant) -> Result<bool, Ended> {
+        let (Some(Program::Iperf(client)), Some(tcp)) = (&mut self.program, &mut self.tcp) else {
+            return Ok(false);
+        };
+        let done = client.advance(now, &mut self.stack, tcp);
+        if !matches!(done, Ok(false)) {
+            tcp.poll(now);
+        }
+        done
+    }
+
+    /// Lets servers go on; true if something happened.
+    fn advance_servers(&mut self, now: Instant) -> bool {
+        let Some(tcp) = &mut self.tcp else {
+            return false;
+        };
+        let mut busy = false;
+        for server in &mut self.servers {
+            busy |= server.advance(now, tcp);
+        }
+        if busy {
+            tcp.poll(now);
+            for over in self.servers.extract_if(.., |server| server.is_over()) {
+                tcp.ports.retain(|port| *port != over.port);
+                self.stack.udp_ports.retain(|port| *port != over.port);
+            }
+        }
+        busy
+    }
+
+    /// `iperf3`, client or server.
+    fn iperf(&mut self, now: Instant, arguments: &[String]) -> Result<Program, Ended> {
+        self.tcp(now);
+        let Some(tcp) = &mut self.tcp else {
+            return Err(Ended::default());
+        };
+        match Iperf::start(now, arguments, &self.stack, tcp)? {
+            Iperf::Run(client) => Ok(Program::Iperf(client)),
+            Iperf::Serve(port, one_off) => {
+                if tcp.ports.contains(&port) || tcp.ports.len() >= MAX_SERVERS {
+                    let text = "iperf3: error - unable to start listener for connections: Address already in use\n";
+                    return Err(Ended::complaint(1, text.into()));
+                }
+                tcp.ports.push(port);
+                self.stack.udp_ports.push(port);
+                self.servers.push(Server::new(port, one_off));
+                Err(Ended::default())
+            }
+        }
     }
 
     /// Sends what TCP has to send; true if there was something.
@@ -243,6 +311,13 @@ impl Host {
     fn hear(&mut self, now: Instant, news: &News) {
         match news {
             News::Tcp(packet) => self.tcp(now).receive(now, packet),
+            News::Udp(packet, from, to) => {
+                let (from, there) = ((packet.source, *from), (packet.destination, *to));
+                let mut servers = self.servers.iter_mut();
+                if let Some(server) = servers.find(|it| it.port == *to) {
+                    server.datagram(now, &mut self.stack, from, there, &packet.payload);
+                }
+            }
             News::Failed(_, Failure::Host | Failure::Net, quoted) if quoted.protocol == TCP => {
                 if let Some(tcp) = &mut self.tcp {
                     tcp.unreachable(now, quoted.destination);
@@ -253,6 +328,7 @@ impl Host {
         match &mut self.program {
             Some(Program::Ping(ping)) => ping.hear(now, news),
             Some(Program::Arping(arping)) => arping.hear(now, news),
+            Some(Program::Iperf(client)) => client.hear(news),
             None => {}
         }
     }
@@ -262,6 +338,10 @@ impl Host {
         let ended = match &mut self.program {
             Some(Program::Ping(ping)) => ping.advance(now, &mut self.stack),
             Some(Program::Arping(arping)) => arping.advance(now, &mut self.stack),
+            Some(Program::Iperf(_)) => match self.advance_iperf(now) {
+                Ok(busy) => return busy,
+                Err(ended) => Some(ended),
+            },
             None => None,
         };
         let Some(ended) = ended else {
@@ -321,6 +401,7 @@ impl Host {
                 let arping = Arping::start(now, arguments, &self.stack);
                 return Some(arping.map(|arping| Program::Arping(Box::new(arping))));
             }
+            "iperf3" => return Some(self.iperf(now, arguments)),
             "ip" => settings::ip(arguments, &mut self.stack),
             "sysctl" => settings::sysctl(arguments, &mut self.stack),
             "true" | ":" => Some(Ended::default()),

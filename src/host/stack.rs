@@ -30,6 +30,8 @@ pub(super) enum News {
     Failed(IpAddr, Failure, Quoted),
     /// An answer of ARP: by which interface, of whom, and whether to us alone.
     Arp(u32, MacAddr, Ipv4Addr, bool),
+    /// A datagram to a port that a program listens at, without its header: ports of source and destination.
+    Udp(Packet, u16, u16),
     /// A segment.
     Tcp(Packet),
 }
@@ -53,6 +55,8 @@ pub(super) struct Stack {
     reassembly: Reassembly,
     /// Whether it passes on what is for others: IPv4, IPv6.
     pub(super) forwarding: [bool; 2],
+    /// Ports of UDP that programs listen at.
+    pub(super) udp_ports: Vec<u16>,
     ident: u32,
     out: VecDeque<(u32, Vec<u8>)>,
     /// Packets from the host to itself.
@@ -373,6 +377,11 @@ impl Stack {
             let answer = udp((packet.destination, ECHO), (packet.source, from), data);
             // No way back: the answer is lost.
             _ = self.send(now, answer, None);
+        } else if self.udp_ports.contains(&to) && !to_many {
+            let mut packet = packet;
+            packet.payload.truncate(length);
+            packet.payload.drain(..UDP_HEADER);
+            self.news.push_back(News::Udp(packet, from, to));
         } else if !to_many {
             self.fail(now, id, Failure::Port, &packet);
         }

@@ -537,6 +537,94 @@ fn echo_service() {
     assert_eq!(data, b"over and out");
 }
 
+/// The second of two hosts serves, and the first sends, at the rate that nobody said.
+#[test]
+fn iperf3_prints_what_iperf3_prints() {
+    let mut wire = Wire::new(3);
+    let serve = |wire: &mut Wire, options: &str| {
+        let words: Vec<String> = format!("iperf3 -s -D {options}")
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(wire.hosts[1].start(wire.now, &words), Start::Runs);
+        wire.hosts[1].poll_ended().expect("it goes on by itself")
+    };
+    let refused = wire.run("iperf3 -c 10.0.0.2");
+    let text = "iperf3: error - unable to connect to server: Connection refused\n";
+    assert_eq!((refused.status, refused.stderr.as_str()), (1, text));
+    assert_eq!(serve(&mut wire, ""), Ended::default());
+    assert_eq!(serve(&mut wire, "").status, 1, "the port is taken");
+    let ended = wire.run("iperf3 -c 10.0.0.2 -t 2");
+    assert_eq!(ended.stderr, "");
+    assert_eq!(
+        ended.stdout,
+        "Connecting to host 10.0.0.2, port 5201\n\
+         [  5] local 10.0.0.1 port 32770 connected to 10.0.0.2 port 5201\n\
+         [ ID] Interval           Transfer     Bitrate         Retr  Cwnd\n\
+         [  5]   0.00-1.00   sec  11.9 MBytes   100 Mbits/sec    0   64.0 KBytes       \n\
+         [  5]   1.00-2.00   sec  11.9 MBytes   100 Mbits/sec    0   64.0 KBytes       \n\
+         - - - - - - - - - - - - - - - - - - - - - - - - -\n\
+         [ ID] Interval           Transfer     Bitrate         Retr\n\
+         [  5]   0.00-2.00   sec  23.8 MBytes   100 Mbits/sec    0             sender\n\
+         [  5]   0.00-2.00   sec  23.8 MBytes   100 Mbits/sec                  receiver\n\
+         \n\
+         iperf Done.\n"
+    );
+    let ended = wire.run("iperf3 -c fd00::2 -u -b 10M -t 1");
+    assert_eq!(
+        ended.stdout,
+        "Connecting to host fd00::2, port 5201\n\
+         [  5] local fd00::1 port 32772 connected to fd00::2 port 5201\n\
+         [ ID] Interval           Transfer     Bitrate         Total Datagrams\n\
+         [  5]   0.00-1.00   sec  1.19 MBytes  10.0 Mbits/sec  876  \n\
+         - - - - - - - - - - - - - - - - - - - - - - - - -\n\
+         [ ID] Interval           Transfer     Bitrate         Jitter    Lost/Total Datagrams\n\
+         [  5]   0.00-1.00   sec  1.19 MBytes  10.0 Mbits/sec  0.000 ms  0/876 (0%)  sender\n\
+         [  5]   0.00-1.00   sec  1.19 MBytes  10.0 Mbits/sec  0.000 ms  0/876 (0%)  receiver\n\
+         \n\
+         iperf Done.\n"
+    );
+    let ended = wire.run("iperf3 -c 10.0.0.2 -n 1M -i 0 -b 1G");
+    assert!(ended.stdout.contains("1.00 MBytes"), "{}", ended.stdout);
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    for (options, status, stderr) in [
+        (
+            "-c 10.0.0.9",
+            1,
+            "iperf3: error - unable to connect to server: No route to host\n",
+        ),
+        (
+            "-c 192.0.2.1",
+            1,
+            "iperf3: error - unable to connect to server: Network is unreachable\n",
+        ),
+        (
+            "",
+            1,
+            "iperf3: parameter error - must either be a client (-c) or server (-s)\n",
+        ),
+        (
+            "-c 10.0.0.2 -b 10G",
+            1,
+            "tapswitch: a simulated iperf3 sends 2 GiB at most: give it a smaller -t, -n or -b\n",
+        ),
+    ] {
+        let ended = wire.run(&format!("iperf3 {options}"));
+        assert_eq!(
+            (ended.status, ended.stderr.as_str()),
+            (status, stderr),
+            "{options}"
+        );
+    }
+    assert_eq!(serve(&mut wire, "-1 -p 7000"), Ended::default());
+    assert_eq!(wire.run("iperf3 -c 10.0.0.2 -p 7000 -n 1").status, 0);
+    assert_eq!(
+        wire.run("iperf3 -c 10.0.0.2 -p 7000 -n 1").status,
+        1,
+        "it had its client"
+    );
+}
+
 mod fuzz {
     use super::*;
     use proptest::prelude::*;
