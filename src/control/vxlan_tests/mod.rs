@@ -236,3 +236,43 @@ fn entries_age_on_the_kernels_ticks() {
     lab.wait(2);
     assert!(!known(&mut lab));
 }
+
+/// What is sent is two pieces, headers and the frame's own octets behind its addresses, which stay where they
+/// are; whatever the length, and both ways.
+#[test]
+fn payload_is_not_copied() {
+    let mut lab = Lab::new(ONE);
+    lab.send(
+        "t0",
+        &wrapped(&envelope(false), Vxlan::new(42), &frame(HERE, A, 60)),
+    );
+    const ADDRESSES: usize = 12;
+    const FRONT: usize = 50;
+    for len in [60, 1_450] {
+        let out = frame(A, HERE, len);
+        let inward = wrapped(&envelope(false), Vxlan::new(42), &frame(HERE, A, len));
+        for (from, octets, copied, stays) in [
+            ("vx0", &out, FRONT + ADDRESSES, &out[ADDRESSES..]),
+            ("t0", &inward, ADDRESSES, &inward[FRONT + ADDRESSES..]),
+        ] {
+            let plan = lab.control.plan();
+            let id = lab.control.network().find_attachment(from).unwrap();
+            let mut egress = Egress::default();
+            forward(
+                &plan,
+                lab.now,
+                id,
+                &[octets],
+                &mut lab.counters,
+                &mut egress,
+            );
+            let copies: Vec<_> = egress.queues().flat_map(|(_, copies)| copies).collect();
+            let [copy] = copies[..] else {
+                panic!("{copies:?}");
+            };
+            let [head, rest] = egress.pieces(copy.edit, octets);
+            assert_eq!(head.len(), copied, "{from}, {len} octets");
+            assert_eq!(rest.as_ptr_range(), stays.as_ptr_range(), "{from}, {len}");
+        }
+    }
+}
