@@ -1,6 +1,7 @@
 //! ipvlan devices for real: each is a TAP of its own, all with the address of their lower.
 //!
-//! What is open was measured on a full kernel 6.12, and is again where the running one has ipvlan.
+//! What is open was measured on a full kernel 6.12, and is again where the running one has ipvlan;
+//! `tools/kernel-diff --vm --reach` does so under a full kernel.
 
 use crate::bench::need;
 use crate::reach::{self, Ping};
