@@ -54,7 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "compare",
         &[
-            "attach", "bench", "iproute", "netdev", "replay", "simulate", "switch", "time", "wire",
+            "attach", "bench", "iproute", "netdev", "replay", "simulate", "switch", "sys", "time",
+            "wire",
         ],
     ),
     (

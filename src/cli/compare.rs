@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use crate::attach::capture::CaptureReader;
 use crate::compare::html::Page;
+use crate::compare::live;
 use crate::compare::scale::{self, Scale, Size};
 use crate::compare::traffic::Captured;
 use crate::compare::{Comparison, DeviceKind, HOSTS_MAX, Spec, compare};
@@ -52,6 +53,12 @@ pub(super) struct Args {
     )]
     scale: Option<Vec<Size>>,
 
+    /// Also measure TCP, 60-octet frames/s and round trips for real, with the same script on the kernel's own
+    /// devices and on a live tapswitch, in namespaces that are thrown away; needs root, ping and iperf3, and
+    /// takes some 15 s a kind
+    #[arg(long)]
+    live: bool,
+
     /// Do not measure what a frame costs: the output is the same every time
     #[arg(long)]
     no_timing: bool,
@@ -70,6 +77,7 @@ Examples:
   tapswitch compare
   tapswitch compare macvlan macvlan:vepa macvlan:vepa+hairpin --hosts 10
   tapswitch compare bridge ipvlan:l3 --in office.pcapng --json
+  sudo tapswitch compare bridge macvlan --live
   tapswitch compare bridge macvlan ipvlan --scale --html page.html";
 
 impl Args {
@@ -109,6 +117,7 @@ impl Args {
             hosts: self.hosts.unwrap_or(hosts),
             captured,
             timing: !self.no_timing,
+            live: self.live(),
         };
         let mut report = compare(&spec)?;
         if let Some(sizes) = &self.scale {
@@ -119,6 +128,17 @@ impl Args {
             report.scale = Some(Scale { rows: rows? });
         }
         Ok(report)
+    }
+
+    /// Whether to measure live; says why not, where it was asked for.
+    fn live(&self) -> bool {
+        let possible = self.live.then(|| {
+            live::possible().and_then(|()| live::prepare().map_err(|error| error.to_string()))
+        });
+        if let Some(Err(why)) = &possible {
+            super::warn(&format!("--live: {why}; the rest is compared without"));
+        }
+        matches!(possible, Some(Ok(())))
     }
 
     /// Says what takes so long, if somebody is there to see it.

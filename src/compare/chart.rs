@@ -84,7 +84,7 @@ pub fn lines(title: &str, x_axis: &str, lines: &[Line<'_>]) -> String {
     let points = || lines.iter().flat_map(|line| line.points.iter());
     let span = |of: &dyn Fn(&(f64, f64)) -> f64| {
         let low = points().map(of).fold(f64::MAX, f64::min).min(9e9).floor();
-        let high = points().map(of).fold(0.0, f64::max).ceil();
+        let high = points().map(of).fold(0.0, f64::max);
         (low, high.max(low + 1.0))
     };
     let (x_low, x_high) = span(&|point| log(point.0));

@@ -123,6 +123,19 @@ impl Page<'_> {
             }
             f.write_str("</div>\n")?;
         }
+        let live = all.live_rows();
+        if !live.is_empty() {
+            f.write_str("<h2>Live</h2>\n")?;
+            table(f, "kernel / tapswitch", &names(all), &live, &|_| {
+                String::new()
+            })?;
+            for kind in &all.kinds {
+                for why in kind.live.iter().flat_map(|live| &live.skipped) {
+                    let (name, why) = (escape(&kind.kind), escape(why));
+                    writeln!(f, "<p class=\"note\">{name}, not measured: {why}</p>")?;
+                }
+            }
+        }
         f.write_str("<h2>The scripts</h2><p>They run on a real kernel, too, as root.</p>\n")?;
         for report in &all.kinds {
             let refused = report.refused.as_deref().unwrap_or_default();

@@ -14,6 +14,7 @@
 //! - [`reach`]: every station asks for every other one, as `ping` would;
 //! - [`traffic`]: frames that are the same for all kinds, made for it or from captures, and what is counted of them;
 //! - [`bench`](mod@crate::bench): nanoseconds per frame, the one thing here that the machine has a part in;
+//! - [`live`]: the same scripts on the real kernel and on a live tapswitch: TCP, frames per second, round trips;
 //! - [`scale`]: what broadcast costs in one large layer 2, and in one with a subnet for each host;
 //! - [`sentences`]: what that comes to, made of the figures alone.
 //!
@@ -22,7 +23,7 @@
 //! [`Comparison`] is what `--json` prints; its fields and theirs are the keys. `reach` is `"yes"`, `"told"` (only with
 //! neighbour entries) or `"no"`, and null where children differ; keys of `dropped` are the names of
 //! [`DropReason`](crate::switch::DropReason)s, those of `ns_per_frame` the ones of [`traffic::Flow::key`]. With the same
-//! arguments it is the same every time, but for `ns_per_frame`, and sentences about it.
+//! arguments it is the same every time, but for `ns_per_frame`, sentences about it, and `live`.
 //!
 //! Bounds: 2 to [`HOSTS_MAX`] children; of captures [`traffic::FRAMES_MAX`] frames, [`traffic::OCTETS_MAX`] octets
 //! and [`traffic::ADDRESSES_MAX`] IP addresses.
@@ -31,6 +32,7 @@ pub mod chart;
 pub mod html;
 pub mod kind;
 pub mod lab;
+pub mod live;
 pub mod reach;
 pub mod report;
 pub mod scale;
@@ -65,6 +67,8 @@ pub struct Spec {
     pub captured: Option<Captured>,
     /// Whether to measure what frames cost.
     pub timing: bool,
+    /// Whether to measure the real thing, too ([`live::possible`]).
+    pub live: bool,
 }
 
 /// Compares.
@@ -119,6 +123,7 @@ fn report(spec: &Spec, kind: DeviceKind) -> Result<KindReport, LabError> {
         frames: figures.frames(),
         inside: workload.inside,
         deliveries_per_frame: PerFrame::new(&figures),
+        live: spec.live.then(|| live::measure(kind, spec.hosts)),
         ns_per_frame: spec.timing.then(|| costs(&mut lab)),
         script: lab.script,
         stations: lab.stations,

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::lab::{Figures, Role, Sort, Station};
+use super::live::{Live, Measure, Measures};
 use super::reach::{Class, Pair};
 use super::scale::Scale;
 use super::traffic::Flow;
@@ -52,6 +53,9 @@ pub struct KindReport {
     pub figures: Figures,
     /// Nanoseconds per frame by [`Flow::key`]: the median of a few repetitions; `None` if not measured.
     pub ns_per_frame: Option<BTreeMap<&'static str, f64>>,
+    /// What was measured live, beside the kernel's own device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
     /// The topology, which runs on a real kernel, too.
     pub script: String,
 }
@@ -254,6 +258,42 @@ impl Comparison {
         flows.map(row).collect()
     }
 
+    /// Returns the rows of what was measured live, if anything was.
+    pub(super) fn live_rows(&self) -> Rows {
+        type Of = fn(&Measures) -> Option<Measure>;
+        type Value = fn(&Measure) -> Option<f64>;
+        let pairs: [(&str, Of); 2] = [
+            ("child → sibling", |it| it.sibling),
+            ("child → outside", |it| it.outside),
+        ];
+        let values: [(&str, Value); 3] = [
+            ("TCP, Mbit/s", |it| it.tcp_mbits),
+            ("60-octet frames/s", |it| it.frames_per_second),
+            ("round trip, µs", |it| it.rtt_us),
+        ];
+        let mut rows = Rows::new();
+        if self.kinds.iter().all(|kind| kind.live.is_none()) {
+            return rows;
+        }
+        for (pair, of) in pairs {
+            for (what, value) in values {
+                let cell = |kind: &KindReport| {
+                    let live = kind.live.as_ref();
+                    let one = |it: Option<&Measures>| {
+                        let measured = it.and_then(of).as_ref().and_then(value);
+                        measured.map_or_else(|| "–".to_owned(), |it| number(it.round()))
+                    };
+                    let kernel = one(live.and_then(|it| it.kernel.as_ref()));
+                    let own = one(live.and_then(|it| it.tapswitch.as_ref()));
+                    format!("{kernel} / {own}")
+                };
+                let cells = self.kinds.iter().map(cell).collect();
+                rows.push((format!("{pair}: {what}"), cells));
+            }
+        }
+        rows
+    }
+
     fn table(&self, f: &mut fmt::Formatter<'_>, head: &str, rows: &Rows) -> fmt::Result {
         if rows.is_empty() {
             return Ok(());
@@ -299,10 +339,16 @@ impl fmt::Display for Comparison {
         self.table(f, "reaches (ping)", &self.reach_rows())?;
         self.table(f, "the same frames", &self.figure_rows())?;
         self.table(f, "a frame costs", &self.cost_rows())?;
+        self.table(f, "live: kernel / tapswitch", &self.live_rows())?;
         for kind in &self.kinds {
             if let Some(refused) = &kind.refused {
                 let (name, children) = (&kind.kind, kind.children);
                 writeln!(f, "{name} takes {children}: {refused}")?;
+            }
+        }
+        for kind in &self.kinds {
+            for skipped in kind.live.iter().flat_map(|live| &live.skipped) {
+                writeln!(f, "{}, live, not measured: {skipped}", kind.kind)?;
             }
         }
         for sentence in &self.differences {

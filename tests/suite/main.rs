@@ -3,6 +3,7 @@
 mod bench;
 mod captures;
 mod check;
+mod compare;
 mod fixtures;
 mod hosts;
 mod malformed;
