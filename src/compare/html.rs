@@ -27,6 +27,7 @@ th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--rule); text-align:
 th:first-child, td:first-child { text-align: left; white-space: pre; }
 td.yes { background: var(--yes); } td.told { background: var(--told); } td.no { background: var(--no); }
 td.yes, td.told, td.no { text-align: center; }
+figure th, figure td { padding: .2rem .4rem; }
 .wide { overflow-x: auto; } .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem; }
 figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .3rem; } svg { width: 100%; height: auto; max-width: 44rem; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .label { fill: var(--soft); } svg .small { font-size: 10px; }
@@ -272,7 +273,7 @@ fn matrix(f: &mut fmt::Formatter<'_>, report: &KindReport) -> fmt::Result {
     let name = escape(&report.kind);
     write!(
         f,
-        "<figure><figcaption>{name}: from row to column</figcaption><table><tr><th></th>"
+        "<figure><figcaption>{name}: from row to column</figcaption><div class=\"wide\"><table><tr><th></th>"
     )?;
     for station in &report.stations {
         write!(f, "<th>{}</th>", escape(&station.name))?;
@@ -300,5 +301,5 @@ fn matrix(f: &mut fmt::Formatter<'_>, report: &KindReport) -> fmt::Result {
         }
         f.write_str("</tr>\n")?;
     }
-    f.write_str("</table></figure>\n")
+    f.write_str("</table></div></figure>\n")
 }

@@ -295,7 +295,7 @@ impl Comparison {
     }
 
     fn table(&self, f: &mut fmt::Formatter<'_>, head: &str, rows: &Rows) -> fmt::Result {
-        if rows.is_empty() {
+        if rows.is_empty() || self.kinds.is_empty() {
             return Ok(());
         }
         let width = |text: &str| text.chars().count();

@@ -57,6 +57,8 @@ fn text_and_json_are_the_same_every_time() {
         "--scale=2x2",
     ];
     as_in("captured.txt", &printed(&captured));
+    // Without kinds there is nothing but the scale.
+    assert!(printed(&["--scale=2x2"]).starts_with("one layer 2 for all hosts"));
 }
 
 #[test]
