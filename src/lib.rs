@@ -101,7 +101,7 @@
 //! | octets of a simulated `iperf3`; servers of a host | 2 GiB; 16 |
 //! | echoes of a simulated `ping`, or seconds | 1,000,000; without `-c` and `-w` it is refused |
 //! | frames per turn and attachment | 64, and about 262,144 octets: at most 4 super-frames |
-//! | frames that wait at a NIC | 528 in a ring of 1 MiB, those longer than 1,900 octets beside it in 8 MiB; then the kernel drops ([`attach::packet`]) |
+//! | frames that wait at a NIC | 1,056 in a ring of 2 MiB, those longer than 1,900 octets beside it in 8 MiB; then the kernel drops ([`attach::packet`]) |
 //! | with `AF_XDP`: queues of a netdev; frames that wait at each; MTU | 64; 512 each way, in 2 or 4 MiB; 3,506 ([`attach::xdp`]) |
 //! | headers of a super-frame, and segments that it is cut into in software | 512 octets, as Linux's 8,192 |
 //! | octets of a frame | 262,144 in captures, 65,600 live ([`attach::FRAME_ROOM`]) |

@@ -5,7 +5,7 @@
 //! and go with a virtio-net header, because those of a veth or of a NIC that merges what it receives
 //! are super-frames, some with checksums that nobody has computed yet.
 //!
-//! Bounds: 528 frames wait in the ring, of which super-frames take 8 MiB at most; 32 leave in one system call.
+//! Bounds: 1,056 frames wait in the ring, of which super-frames take 8 MiB at most; 32 leave in one system call.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

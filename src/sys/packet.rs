@@ -33,8 +33,8 @@ const BLOCK: usize = 64 << 10;
 /// Slots of a block; what is left of it stays empty.
 const SLOTS_PER_BLOCK: usize = BLOCK / SLOT;
 
-/// Blocks of a ring: 1 MiB, 528 frames.
-const BLOCKS: usize = 16;
+/// Blocks of a ring: 2 MiB, 1,056 frames, about what waits at a TAP (its `txqueuelen`).
+const BLOCKS: usize = 32;
 
 /// Slots of a ring.
 const SLOTS: usize = BLOCKS * SLOTS_PER_BLOCK;

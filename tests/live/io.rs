@@ -143,10 +143,10 @@ fn what_a_ring_has_no_room_for_is_lost_and_nothing_else() {
     let pair = Pair::new(1500);
     let (a, b) = (pair.packet(0), pair.packet(1));
     for round in 0..2 {
-        let frames: Vec<_> = (0..700).map(|n| frame(n + round, 64, false)).collect();
+        let frames: Vec<_> = (0..1400).map(|n| frame(n + round, 64, false)).collect();
         send_all(&a, &frames);
-        let came = receive(&b, 528);
-        assert!(came[..] == frames[..528], "{}", came.len());
+        let came = receive(&b, 1056);
+        assert!(came[..] == frames[..1056], "{}", came.len());
         assert!(b.receive(&mut Batch::default()).unwrap(), "dry");
     }
 }
