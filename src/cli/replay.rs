@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 
 use crate::attach::capture::CaptureReader;
 use crate::netdev::Network;
-use crate::replay::{Engine, InputError, Inputs, Outputs, Recorder, Summary, feed};
+use crate::replay::{
+    Engine, InputError, Inputs, MAX_IN_AN_INSTANT, Outputs, Recorder, Summary, feed,
+};
 
 /// Replay captures through a topology, in virtual time
 ///
@@ -160,6 +162,12 @@ impl Args {
         summary
             .warnings
             .extend(super::taken_for_outside(idle, "and nothing came in"));
+        if engine.lost_by_hosts() > 0 {
+            summary.warnings.push(format!(
+                "{} frames for simulated hosts were lost, because a host takes {MAX_IN_AN_INSTANT} in an instant",
+                engine.lost_by_hosts()
+            ));
+        }
         self.print(&summary, out_is_stdout)
             .context("cannot write to standard output")
             .map_err(Failure::File)?;

@@ -25,6 +25,7 @@ mod recorder;
 mod summary;
 mod travelling;
 
+pub use crate::host::MAX_IN_AN_INSTANT;
 pub use engine::{Engine, Event, Sink, Stopped};
 pub use feed::feed;
 pub use hosts::MAX_HOSTS;
