@@ -232,7 +232,7 @@ fn check_vlans(bridge: &Bridge, dump: &[(Key, Entry)], plan: &Plan) {
 }
 
 /// Frames that go different ways.
-fn frames(control: &Control) -> Vec<Vec<u8>> {
+pub(super) fn frames(control: &Control) -> Vec<Vec<u8>> {
     let groups = [
         [0xff; 6],
         [1, 0, 0x5e, 0, 1, 1],

@@ -286,6 +286,8 @@ mod own_group_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod trace_tests;
+#[cfg(test)]
 mod vlan_tests;
 #[cfg(test)]
 mod vxlan_tests;

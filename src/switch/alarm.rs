@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex};
 
 use super::egress::TrapKind;
 use super::path::{Header, Walk};
+use super::trace::Watch;
 use super::trail::Crossing;
 use super::transit::Transit;
 use super::{NetdevId, Plan, PlanBridge, PlanPort, PortNo, Receive};
@@ -298,8 +299,8 @@ impl PlanAlarm {
 
 /// A bridge floods a frame that came in by a port, or (`None`) that its own stack sends.
 #[inline(never)]
-pub(super) fn flooded(
-    walk: &mut Walk<'_>,
+pub(super) fn flooded<W: Watch>(
+    walk: &mut Walk<'_, W>,
     (bridge, alarm): (&PlanBridge, &PlanAlarm),
     from: Option<(PortNo, &PlanPort)>,
     vid: Option<Vid>,
@@ -320,8 +321,8 @@ pub(super) fn flooded(
 
 /// Leaves a sighting of a frame that has changed its port too often, and rings.
 #[cold]
-pub(super) fn tell(
-    walk: &mut Walk<'_>,
+pub(super) fn tell<W: Watch>(
+    walk: &mut Walk<'_, W>,
     (bridge, alarm): (&PlanBridge, &PlanAlarm),
     returned: Returned,
     from: Option<(PortNo, &PlanPort)>,
@@ -352,7 +353,7 @@ pub(super) fn tell(
 /// A copy of a frame has gone round, inside: tells the bridge that is to do something about it, which
 /// is one that may block a port, or else the oldest.
 #[cold]
-pub(super) fn went_round(walk: &mut Walk<'_>, transit: &Transit) {
+pub(super) fn went_round<W: Watch>(walk: &mut Walk<'_, W>, transit: &Transit) {
     let plan = walk.plan;
     let round = walk.round();
     let watched = |(at, (crossing, tag)): (usize, &(Crossing, Option<Tag>))| {

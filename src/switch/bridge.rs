@@ -29,6 +29,7 @@ use super::multicast_stats::Way;
 use super::neighbours::answer;
 use super::path::{Header, Walk};
 use super::plan::{FloodSets, HostVlan, PlanVlan, PlanVlans, PortState};
+use super::trace::{Flooded, Found, Kept, MAX_KEPT, Note, VlanBy, Watch, Way as Step};
 use super::transit::Transit;
 use super::{
     BridgeCounters, DropReason, Fdb, Key, PacketType, PlanBridge, PlanPort, PortNo, PortSet,
@@ -41,11 +42,18 @@ type Vlan<'a> = Option<(Vid, &'a PlanVlan)>;
 
 /// A frame that came in by a port.
 #[inline(always)]
-pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut transit: Transit) {
+pub(super) fn receive<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    index: u32,
+    number: PortNo,
+    mut transit: Transit,
+) {
     let bridge = &walk.plan.bridges[index as usize];
     let Some(port) = bridge.port(number) else {
         return walk.refuse(DropReason::IngressPortState);
     };
+    let step = Step::Relays { port: port.netdev };
+    walk.step(step, bridge.netdev, transit.tag);
     if let Some(guard) = &port.guard
         && guard.is_shut()
     {
@@ -58,6 +66,7 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
         Reserved::No => {}
         Reserved::Pause => return walk.refuse(DropReason::MacControl),
         Reserved::Ours { trap } => {
+            walk.tell(|_| Note::Reserved);
             learn_reserved(walk, index, bridge, number, port, transit.tag);
             if trap {
                 walk.trap(port.netdev, TrapKind::Bpdu, None, &transit);
@@ -66,6 +75,7 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
         }
     }
     if !port.state.learns() {
+        walk.tell(|_| state_of(port));
         return walk.refuse(DropReason::IngressPortState);
     }
     if walk.header.destination == walk.plan.netdevs[bridge.netdev.index()].mac {
@@ -83,8 +93,8 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, number: PortNo, mut trans
 
 /// A frame that the VLAN filter has let in: past the guards, learn, then select.
 #[inline(always)]
-fn relay(
-    walk: &mut Walk<'_>,
+fn relay<W: Watch>(
+    walk: &mut Walk<'_, W>,
     index: u32,
     bridge: &PlanBridge,
     from: (PortNo, &PlanPort),
@@ -104,6 +114,8 @@ fn relay(
     }
     if port.learning {
         learn(walk, index, bridge, number, source);
+    } else {
+        walk.tell(|_| Note::LearningOff);
     }
     let learning_only = vlan.is_some_and(|(_, vlan)| !vlan.egress.contains(number));
     let learning_only = learning_only || port.state == PortState::Learning;
@@ -121,8 +133,8 @@ fn relay(
 
 /// A frame to a group: what snooping says, answers, then to members or to all.
 #[inline(never)]
-fn relay_group(
-    walk: &mut Walk<'_>,
+fn relay_group<W: Watch>(
+    walk: &mut Walk<'_, W>,
     (index, bridge): (u32, &PlanBridge),
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
@@ -178,8 +190,8 @@ fn relay_group(
 
 /// Counts a message of IGMP or MLD by every port that it goes out of (`maybe_deliver`).
 #[cold]
-fn count_sent(
-    walk: &mut Walk<'_>,
+fn count_sent<W: Watch>(
+    walk: &mut Walk<'_, W>,
     bridge: &PlanBridge,
     from: Option<&PlanPort>,
     vlan: Vlan<'_>,
@@ -198,8 +210,8 @@ fn count_sent(
 
 /// A unicast frame, which may be a question that the bridge answers for a station, or a DHCP client's.
 #[inline(never)]
-fn relay_aside(
-    walk: &mut Walk<'_>,
+fn relay_aside<W: Watch>(
+    walk: &mut Walk<'_, W>,
     (index, bridge): (u32, &PlanBridge),
     from: (PortNo, &PlanPort),
     vlan: Vlan<'_>,
@@ -222,7 +234,7 @@ fn relay_aside(
 
 /// A frame that the bridge's own stack sends. Never learned from, not screened.
 #[inline(never)]
-pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
+pub(super) fn transmit<W: Watch>(walk: &mut Walk<'_, W>, index: u32, mut transit: Transit) {
     let bridge = &walk.plan.bridges[index as usize];
     let vlan = match &bridge.vlans {
         None => None,
@@ -260,7 +272,7 @@ pub(super) fn transmit(walk: &mut Walk<'_>, index: u32, mut transit: Transit) {
             }
         };
     }
-    match walk.view(index).lookup(key(destination, vlan)) {
+    match look_up(walk, index, bridge, key(destination, vlan)) {
         // A port's own address is the bridge's, but from here it is reached over that port's wire.
         Some(Target { port: Some(to), .. }) => match &bridge.dhcp_trusted {
             Some(trusted) if transit.for_servers && !trusted.contains(to) => {
@@ -313,25 +325,38 @@ fn reserved(bridge: &PlanBridge, port: &PlanPort, destination: MacAddr) -> Reser
 
 /// The VLAN filter on ingress (`__allowed_ingress`): finds the frame's VLAN and puts its tag aside.
 #[inline(always)]
-fn classify<'a>(
-    walk: &mut Walk<'_>,
+fn classify<'a, W: Watch>(
+    walk: &mut Walk<'_, W>,
     vlans: &'a PlanVlans,
     pvid: Option<Vid>,
     transit: &mut Transit,
 ) -> Result<(Vid, &'a PlanVlan), DropReason> {
     let vid = match transit.tag {
         Some(tag) if tag.tag_type == vlans.protocol && tag.vid() != 0 => {
-            Vid::new(tag.vid()).ok_or(DropReason::VidReserved)?
+            let vid = Vid::new(tag.vid()).ok_or(DropReason::VidReserved)?;
+            walk.tell(|_| Note::Vlan {
+                vid,
+                by: VlanBy::Tag,
+            });
+            vid
         }
         // A priority tag gives way to the VLAN's; PCP and DEI stay.
         Some(tag) if tag.tag_type == vlans.protocol => {
             let vid = pvid.ok_or(DropReason::NoPvid)?;
+            walk.tell(|_| Note::Vlan {
+                vid,
+                by: VlanBy::PriorityTag,
+            });
             transit.tag = Some(tag.with_vid(vid));
             vid
         }
         // A tag of the other type is payload, and the frame's EtherType its own.
         other => {
             let vid = pvid.ok_or(DropReason::NoPvid)?;
+            walk.tell(|_| Note::Vlan {
+                vid,
+                by: VlanBy::Pvid,
+            });
             if let Some(tag) = other {
                 walk.header.ether_type = tag.tag_type as u16;
             }
@@ -345,8 +370,8 @@ fn classify<'a>(
 
 /// Classifies a frame that came in by a port, which has to be a member.
 #[inline(always)]
-fn admit_to_vlan<'a>(
-    walk: &mut Walk<'_>,
+fn admit_to_vlan<'a, W: Watch>(
+    walk: &mut Walk<'_, W>,
     vlans: &'a PlanVlans,
     number: PortNo,
     port: &PlanPort,
@@ -373,8 +398,8 @@ fn admit_to_vlan<'a>(
 }
 
 /// Classifies a frame of the bridge's own stack; the bridge itself has to be a member.
-fn admit_host_to_vlan<'a>(
-    walk: &mut Walk<'_>,
+fn admit_host_to_vlan<'a, W: Watch>(
+    walk: &mut Walk<'_, W>,
     vlans: &'a PlanVlans,
     transit: &mut Transit,
 ) -> Result<(Vid, &'a PlanVlan), DropReason> {
@@ -394,8 +419,8 @@ fn admit_host_to_vlan<'a>(
 
 /// Learns from a frame to a reserved address, which passes no VLAN filter but is only learned from
 /// where it would have (`__br_handle_local_finish`, `br_should_learn`).
-fn learn_reserved(
-    walk: &mut Walk<'_>,
+fn learn_reserved<W: Watch>(
+    walk: &mut Walk<'_, W>,
     index: u32,
     bridge: &PlanBridge,
     number: PortNo,
@@ -433,8 +458,8 @@ fn key(mac: MacAddr, vlan: Vlan<'_>) -> Key {
 }
 
 /// Whether a locked port lets this source in: it must have a confirmed entry on this very port.
-fn admit(
-    walk: &mut Walk<'_>,
+fn admit<W: Watch>(
+    walk: &mut Walk<'_, W>,
     index: u32,
     bridge: &PlanBridge,
     number: PortNo,
@@ -458,7 +483,13 @@ fn admit(
 
 /// Notes a source that a locked port did not let in, for somebody to confirm (MAB).
 #[cold]
-fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge: &PlanBridge) {
+fn note_locked<W: Watch>(
+    fdb: &Fdb,
+    walk: &mut Walk<'_, W>,
+    key: Key,
+    number: PortNo,
+    bridge: &PlanBridge,
+) {
     let now = walk.now;
     if bridge.hold.is_zero() {
         return;
@@ -487,14 +518,17 @@ fn note_locked(fdb: &Fdb, walk: &mut Walk<'_>, key: Key, number: PortNo, bridge:
 
 /// Notes where the source is (`br_fdb_update`).
 #[inline(always)]
-pub(super) fn learn(
-    walk: &mut Walk<'_>,
+pub(super) fn learn<W: Watch>(
+    walk: &mut Walk<'_, W>,
     index: u32,
     bridge: &PlanBridge,
     number: PortNo,
     key: Key,
 ) {
+    // Whoever watches is told what was known before.
+    let before = W::ON.then(|| found(walk, index, bridge, key));
     let outcome = walk.view(index).learn(key, number);
+    walk.tell(|_| learned(bridge, number, key, before, outcome));
     if outcome != Learn::Known {
         count_learned(&mut walk.counters.bridges[bridge.netdev.index()], outcome);
         walk.keep_view_current(index);
@@ -514,8 +548,8 @@ pub(super) fn count_learned(counters: &mut BridgeCounters, outcome: Learn) {
 /// Multicast snooping, while it is on, for frames to groups; control sees what says something about
 /// them (`br_multicast_rcv`).
 #[inline(always)]
-fn snoop<'a>(
-    walk: &mut Walk<'_>,
+fn snoop<'a, W: Watch>(
+    walk: &mut Walk<'_, W>,
     bridge: &'a PlanBridge,
     from: Option<(PortNo, &PlanPort)>,
     vlan: Vlan<'_>,
@@ -530,8 +564,8 @@ fn snoop<'a>(
 }
 
 #[inline(never)]
-fn snoop_group<'a>(
-    walk: &mut Walk<'_>,
+fn snoop_group<'a, W: Watch>(
+    walk: &mut Walk<'_, W>,
     (bridge, plan): (&PlanBridge, &'a PlanMulticast),
     from: Option<(PortNo, &PlanPort)>,
     vlan: Vlan<'_>,
@@ -566,8 +600,8 @@ fn snoop_group<'a>(
 
 /// Where a unicast frame from a port goes: the host port, a known port, or all that flood the unknown.
 #[inline(always)]
-fn select(
-    walk: &mut Walk<'_>,
+fn select<W: Watch>(
+    walk: &mut Walk<'_, W>,
     index: u32,
     bridge: &PlanBridge,
     from: (PortNo, &PlanPort),
@@ -575,7 +609,7 @@ fn select(
     transit: Transit,
 ) {
     let destination = walk.header.destination;
-    match walk.view(index).lookup(key(destination, vlan)) {
+    match look_up(walk, index, bridge, key(destination, vlan)) {
         Some(Target { local: true, .. }) => {
             pass_up(walk, bridge, vlan, transit);
             return;
@@ -592,10 +626,76 @@ fn select(
     }
 }
 
+/// Looks a destination up, and notes that it was used.
+#[inline(always)]
+fn look_up<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    index: u32,
+    bridge: &PlanBridge,
+    key: Key,
+) -> Option<Target> {
+    if W::ON {
+        let (mac, vid, found) = (key.mac(), key.vid(), found(walk, index, bridge, key));
+        walk.tell(|_| Note::Lookup { mac, vid, found });
+    }
+    walk.view(index).lookup(key)
+}
+
+/// What the table says of a station, for whoever watches: that it was asked leaves no trace.
+#[cold]
+fn found<W: Watch>(walk: &mut Walk<'_, W>, index: u32, bridge: &PlanBridge, key: Key) -> Found {
+    let Some(entry) = bridge.fdb.get(key) else {
+        return Found::Nothing;
+    };
+    let age = walk.now - entry.updated;
+    match walk.view(index).peek(key) {
+        None => Found::Expired { age },
+        Some((_, flags)) if flags.local => Found::Own,
+        Some((port, flags)) => Found::Behind {
+            port: port
+                .and_then(|number| bridge.port(number))
+                .map(|it| it.netdev),
+            flags,
+            age,
+        },
+    }
+}
+
+#[cold]
+fn learned(
+    bridge: &PlanBridge,
+    number: PortNo,
+    key: Key,
+    before: Option<Found>,
+    outcome: Learn,
+) -> Note {
+    let netdev = |number| bridge.port(number).map(|port| port.netdev);
+    let (before, age) = match before {
+        Some(Found::Behind { port, age, .. }) => (port, Some(age)),
+        Some(Found::Expired { age }) => (None, Some(age)),
+        _ => (None, None),
+    };
+    Note::Learned {
+        mac: key.mac(),
+        vid: key.vid(),
+        port: netdev(number).unwrap_or(bridge.netdev),
+        outcome,
+        before,
+        age,
+    }
+}
+
+const fn state_of(port: &PlanPort) -> Note {
+    Note::State {
+        port: port.netdev,
+        state: port.state,
+    }
+}
+
 /// To one known port, or to its backup while it has no carrier (`br_forward`, `should_deliver`).
 #[inline(always)]
-fn unicast(
-    walk: &mut Walk<'_>,
+fn unicast<W: Watch>(
+    walk: &mut Walk<'_, W>,
     bridge: &PlanBridge,
     from: Option<(PortNo, &PlanPort)>,
     to: PortNo,
@@ -603,11 +703,16 @@ fn unicast(
     transit: Transit,
 ) {
     let backup_of = |port: &PlanPort| port.backup.filter(|_| !port.carrier);
+    let known = to;
     let to = bridge.port(to).and_then(backup_of).unwrap_or(to);
     // A worker may have learned on a port that left the bridge a moment ago.
     let Some(target) = bridge.port(to) else {
         return walk.refuse(DropReason::EgressPortState);
     };
+    if W::ON && known != to {
+        let port = target.netdev;
+        walk.tell(|_| Note::Backup { port });
+    }
     if let Some((number, from)) = from
         && from.barred.contains(to)
     {
@@ -620,6 +725,7 @@ fn unicast(
         });
     }
     if target.state != PortState::Forwarding {
+        walk.tell(|_| state_of(target));
         return walk.refuse(DropReason::EgressPortState);
     }
     if vlan.is_some_and(|(_, vlan)| !vlan.egress.contains(to)) {
@@ -629,8 +735,8 @@ fn unicast(
 }
 
 /// To every port that floods this kind of frame (`br_flood`).
-fn flood(
-    walk: &mut Walk<'_>,
+fn flood<W: Watch>(
+    walk: &mut Walk<'_, W>,
     bridge: &PlanBridge,
     sets: &FloodSets,
     from: Option<(PortNo, &PlanPort)>,
@@ -669,6 +775,9 @@ fn flood(
         trusted = set.intersection(servers);
         set = &trusted;
     }
+    if W::ON {
+        tell_flood(walk, bridge, from, (set, members, barred), &transit);
+    }
     let mut any = false;
     for to in set.select(members, barred, bridge.ports.len()) {
         if let Some(target) = bridge.port(to) {
@@ -681,10 +790,65 @@ fn flood(
     }
 }
 
+/// Tells whoever watches that a frame is flooded, and which ports do not get it, and why.
+#[cold]
+fn tell_flood<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    bridge: &PlanBridge,
+    from: Option<(PortNo, &PlanPort)>,
+    (set, members, barred): (&PortSet, &PortSet, &PortSet),
+    transit: &Transit,
+) {
+    let destination = walk.header.destination;
+    let kind = match destination {
+        _ if destination.is_broadcast() => Flooded::Broadcast,
+        _ if destination.is_group() => Flooded::Multicast,
+        _ => Flooded::Unknown,
+    };
+    walk.tell(|_| Note::Flooded { kind });
+    let ingress = from.map(|(number, _)| number);
+    let own = from.map_or(&PortSet::EMPTY, |(_, from)| &from.barred);
+    let why = |number: PortNo, port: &PlanPort| match from {
+        Some((_, from)) if own.contains(number) => match () {
+            () if ingress == Some(number) && !from.hairpin => Kept::Ingress,
+            () if from.isolated && port.isolated => Kept::Isolated,
+            () => Kept::Private,
+        },
+        _ if barred.contains(number) => Kept::Answered,
+        _ if port.state != PortState::Forwarding => Kept::State(port.state),
+        _ if !members.contains(number) => Kept::Vlan,
+        _ if transit.for_servers => Kept::Untrusted,
+        _ => Kept::FloodOff,
+    };
+    let gets =
+        |number| set.contains(number) && members.contains(number) && !barred.contains(number);
+    let mut kept = 0;
+    for (number, port) in (0..).map(PortNo::new).zip(&bridge.ports) {
+        let Some((number, port)) = number.zip(port.as_ref()) else {
+            continue;
+        };
+        if gets(number) {
+            continue;
+        }
+        kept += 1;
+        let why = match kept > MAX_KEPT {
+            true => Kept::Others,
+            false => why(number, port),
+        };
+        walk.tell(|_| Note::Kept {
+            port: port.netdev,
+            why,
+        });
+        if kept > MAX_KEPT {
+            break;
+        }
+    }
+}
+
 /// To the members of a group and to routers (`br_multicast_flood`). Flood flags do not count here.
 #[inline(never)]
-fn to_members(
-    walk: &mut Walk<'_>,
+fn to_members<W: Watch>(
+    walk: &mut Walk<'_, W>,
     bridge: &PlanBridge,
     from: Option<(PortNo, &PlanPort)>,
     vlan: Vlan<'_>,
@@ -692,6 +856,10 @@ fn to_members(
     transit: Transit,
 ) {
     let barred = from.map_or(&PortSet::EMPTY, |(_, from)| &from.barred);
+    walk.tell(|_| Note::Members {
+        ports: u32::try_from(selection.ports().iter().count()).unwrap_or(0),
+        host: selection.host,
+    });
     let mut any = false;
     for copy in selection.copies(bridge.ports.len()) {
         let Some(target) = bridge.port(copy.port) else {
@@ -710,10 +878,12 @@ fn to_members(
         }
         any = true;
         let mut transit = transit;
+        let mark = walk.step(Step::Transmits, target.netdev, transit.tag);
         if let Some(to) = copy.to {
             walk.readdress(&mut transit, to);
         }
         leave_by(walk, copy.port, target, vlan, transit);
+        walk.back(mark);
     }
     if !any {
         walk.refuse(DropReason::NoEgressPort);
@@ -722,14 +892,19 @@ fn to_members(
 
 /// Out of a port (`br_handle_vlan`, `br_dev_queue_push_xmit`).
 #[inline(always)]
-fn leave_by(
-    walk: &mut Walk<'_>,
+fn leave_by<W: Watch>(
+    walk: &mut Walk<'_, W>,
     number: PortNo,
     port: &PlanPort,
     vlan: Vlan<'_>,
     mut transit: Transit,
 ) {
-    if let Some((_, vlan)) = vlan {
+    let mark = walk.step(Step::Transmits, port.netdev, transit.tag);
+    if let Some((vid, vlan)) = vlan {
+        walk.tell(|_| Note::Egress {
+            vid,
+            untagged: vlan.untagged.contains(number),
+        });
         if let Some(stats) = &vlan.stats {
             walk.count_vlan_tx(stats.of(Some(number)), &transit);
         }
@@ -745,19 +920,29 @@ fn leave_by(
     } else {
         walk.transmit(port.netdev, netdev, transit);
     }
+    walk.back(mark);
 }
 
 /// To the host port (`br_pass_frame_up`). While the bridge is promiscuous it gets frames of VLANs that
 /// it is no member of, tag and all. Returns whether it got there.
-fn pass_up(walk: &mut Walk<'_>, bridge: &PlanBridge, vlan: Vlan<'_>, mut transit: Transit) -> bool {
+fn pass_up<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    bridge: &PlanBridge,
+    vlan: Vlan<'_>,
+    mut transit: Transit,
+) -> bool {
     walk.count_up(bridge.netdev, &transit);
-    if let Some((_, vlan)) = vlan {
+    let mark = walk.step(Step::Receives, bridge.netdev, transit.tag);
+    if let Some((vid, vlan)) = vlan {
         let forwards = |host: HostVlan| host.state == PortState::Forwarding;
         if !bridge.promiscuous && !vlan.host.is_some_and(forwards) {
             walk.refuse(DropReason::VlanHost);
+            walk.back(mark);
             return false;
         }
         if let Some(host) = vlan.host {
+            let untagged = host.untagged;
+            walk.tell(|_| Note::Egress { vid, untagged });
             if let Some(stats) = &vlan.stats {
                 walk.count_vlan_tx(stats.of(None), &transit);
             }
@@ -767,5 +952,6 @@ fn pass_up(walk: &mut Walk<'_>, bridge: &PlanBridge, vlan: Vlan<'_>, mut transit
         }
     }
     walk.receive_up(bridge.netdev, &transit);
+    walk.back(mark);
     true
 }

@@ -36,6 +36,7 @@ use std::net::IpAddr;
 use foldhash::fast::FixedState;
 
 use super::path::{Header, Walk, kind_for};
+use super::trace::{Note, Watch, Way};
 use super::transit::Transit;
 use super::{DropReason, NetdevId, PacketType, vlan};
 use crate::wire::{Addressee, ETHERNET_HEADER, MacAddr, Nameless, TAG_LEN};
@@ -211,9 +212,18 @@ struct Seen<'a> {
     addressee: Result<Addressee<'a>, Nameless>,
 }
 
+impl Seen<'_> {
+    /// The address that the frame is for, or about; only whoever watches asks.
+    #[inline(always)]
+    fn address<W: Watch>(&self) -> Option<IpAddr> {
+        let addressee = self.addressee.as_ref().ok().filter(|_| W::ON)?;
+        addressee.destination()
+    }
+}
+
 /// Where a frame goes that came in at the lower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Inward {
+pub enum Inward {
     /// To a child.
     Child(NetdevId),
     /// Up at the lower itself.
@@ -224,7 +234,7 @@ enum Inward {
 
 /// Where a frame goes that a child sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outward {
+pub enum Outward {
     /// To another child, or back to its own.
     Child(NetdevId),
     /// In at the lower, as if it had come from its wire.
@@ -327,8 +337,8 @@ impl PlanIpvlan {
 /// A frame comes in at a netdev with ipvlan devices, behind its VLAN devices. `buried` tags in front of
 /// its octets are no longer looked at.
 #[inline(never)]
-pub(super) fn receive(
-    walk: &mut Walk<'_>,
+pub(super) fn receive<W: Watch>(
+    walk: &mut Walk<'_, W>,
     id: NetdevId,
     index: u32,
     transit: Transit,
@@ -338,7 +348,7 @@ pub(super) fn receive(
     let port = &plan.ipvlans[index as usize];
     let lower = &plan.netdevs[id.index()];
     let in_vlan = transit.tag.is_some_and(|tag| tag.vid() != 0);
-    let inward = {
+    let (inward, address) = {
         let (ether_type, payload) = walk.protocol_behind(&transit, buried).unwrap_or_default();
         let seen = Seen {
             header: walk.header,
@@ -349,8 +359,13 @@ pub(super) fn receive(
             },
             addressee: Addressee::parse(ether_type, payload, payload.len()),
         };
-        port.inward(&seen, lower.mac)
+        (port.inward(&seen, lower.mac), seen.address::<W>())
     };
+    walk.tell(|_| Note::IpvlanIn {
+        mode: port.mode,
+        address,
+        to: inward,
+    });
     match inward {
         Inward::Child(child) => {
             walk.count_rx(child, walk.len(&transit) - buried * TAG_LEN);
@@ -365,7 +380,8 @@ pub(super) fn receive(
 }
 
 /// To the stack of a netdev.
-fn up(walk: &mut Walk<'_>, id: NetdevId, transit: &Transit, buried: usize) {
+fn up<W: Watch>(walk: &mut Walk<'_, W>, id: NetdevId, transit: &Transit, buried: usize) {
+    let mark = walk.step(Way::Receives, id, transit.tag);
     match transit.tag {
         Some(_) => vlan::pass(walk, id, *transit, buried),
         None => {
@@ -373,10 +389,11 @@ fn up(walk: &mut Walk<'_>, id: NetdevId, transit: &Transit, buried: usize) {
             walk.leave(stack, transit.kind, transit);
         }
     }
+    walk.back(mark);
 }
 
 /// Copies of a frame from outside for the children that hear its group (`ipvlan_process_multicast`).
-fn spread(walk: &mut Walk<'_>, port: &PlanIpvlan, transit: &Transit, buried: usize) {
+fn spread<W: Watch>(walk: &mut Walk<'_, W>, port: &PlanIpvlan, transit: &Transit, buried: usize) {
     let (ether_type, _) = walk.protocol_behind(transit, buried).unwrap_or_default();
     if ether_type == PAUSE {
         return;
@@ -392,22 +409,33 @@ fn spread(walk: &mut Walk<'_>, port: &PlanIpvlan, transit: &Transit, buried: usi
 
 /// A frame leaves by an ipvlan device.
 #[inline(never)]
-pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transit: Transit) {
+pub(super) fn transmit<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    id: NetdevId,
+    index: u32,
+    mut transit: Transit,
+) {
     let plan = walk.plan;
     let child = plan.ipvlan_children[index as usize];
     let port = &plan.ipvlans[child.port as usize];
     // An ipvlan device takes no tag in metadata.
     walk.settle_tag(&mut transit);
     let len = walk.len(&transit);
-    let outward = {
+    let (outward, address) = {
         let (ether_type, payload) = walk.protocol(&transit).unwrap_or_default();
         let seen = Seen {
             header: walk.header,
             kind: transit.kind,
             addressee: Addressee::parse(ether_type, payload, payload.len() + ETHERNET_HEADER),
         };
-        port.outward(&seen)
+        (port.outward(&seen), seen.address::<W>())
     };
+    walk.tell(|_| Note::IpvlanOut {
+        mode: port.mode,
+        flag: port.flag,
+        address,
+        to: outward,
+    });
     let sent = match outward {
         Outward::Child(sibling) => {
             hand_over(walk, sibling, transit, false);
@@ -436,8 +464,8 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
 }
 
 /// To the siblings that hear a group, and out (`ipvlan_process_multicast`).
-fn send_to_group(
-    walk: &mut Walk<'_>,
+fn send_to_group<W: Watch>(
+    walk: &mut Walk<'_, W>,
     id: NetdevId,
     lower: NetdevId,
     port: &PlanIpvlan,
@@ -462,7 +490,12 @@ fn send_to_group(
 
 /// From a child to another, or to itself, which receives it (`dev_forward_skb`). The kernel counts the
 /// Ethernet header twice here (`ipvlan_rcv_frame`).
-fn hand_over(walk: &mut Walk<'_>, child: NetdevId, mut transit: Transit, to_group: bool) {
+fn hand_over<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    child: NetdevId,
+    mut transit: Transit,
+    to_group: bool,
+) {
     let netdev = &walk.plan.netdevs[child.index()];
     if walk.too_long_for(netdev, transit) {
         let counters = &mut walk.counters.netdevs[child.index()];

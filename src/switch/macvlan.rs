@@ -25,6 +25,7 @@
 //! Fragments of IPv4 datagrams to groups pass one by one; the kernel waits for all and hands the whole on.
 
 use super::path::Walk;
+use super::trace::{Meant, Note, Watch, Way};
 use super::transit::Transit;
 use super::{AttachmentId, DropReason, NetdevId, PacketType, Receive, vlan};
 use crate::wire::{MacAddr, is_tag_type};
@@ -317,7 +318,11 @@ pub(super) enum Handled {
 
 /// A frame came in at a netdev with macvlans on it (`macvlan_handle_frame`).
 #[inline]
-pub(super) fn receive(walk: &mut Walk<'_>, index: u32, transit: &mut Transit) -> Handled {
+pub(super) fn receive<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    index: u32,
+    transit: &mut Transit,
+) -> Handled {
     let port = &walk.plan.macvlan_ports[index as usize];
     if !port.sources.is_empty() && deliver_by_source(walk, port, transit) {
         walk.refuse(DropReason::MacvlanNodst);
@@ -332,11 +337,17 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, transit: &mut Transit) ->
         None => port.stations.get(destination).copied(),
     };
     let Some(child) = found.map(|child| &walk.plan.macvlans[child as usize]) else {
+        walk.tell(|_| Note::MacvlanNobody);
         return Handled::Pass;
     };
     if child.mode == Mode::Source {
+        walk.tell(|_| Note::MacvlanNobody);
         return Handled::Pass;
     }
+    walk.tell(|_| Note::MacvlanChild {
+        child: child.netdev,
+        passthru: port.passthru.is_some(),
+    });
     if !walk.plan.netdevs[child.netdev.index()].up {
         walk.refuse(DropReason::MacvlanDown);
         return Handled::Consumed;
@@ -348,8 +359,8 @@ pub(super) fn receive(walk: &mut Walk<'_>, index: u32, transit: &mut Transit) ->
 
 /// [`receive`] for a frame that no VLAN device asks for, as most are: it has no tag.
 #[inline(never)]
-pub(super) fn receive_untagged(
-    walk: &mut Walk<'_>,
+pub(super) fn receive_untagged<W: Watch>(
+    walk: &mut Walk<'_, W>,
     id: NetdevId,
     index: u32,
     mut transit: Transit,
@@ -360,6 +371,7 @@ pub(super) fn receive_untagged(
         Handled::Pass => walk.go_up(id, &plan.netdevs[id.index()], &transit),
         Handled::Another(child) => {
             let netdev = &plan.netdevs[child.index()];
+            walk.step(Way::Receives, child, transit.tag);
             match netdev.receive {
                 Receive::Stack => walk.go_up(child, netdev, &transit),
                 _ => vlan::receive(walk, child, transit),
@@ -371,7 +383,11 @@ pub(super) fn receive_untagged(
 /// A copy for each child in source mode that asks for the frame's source; true if the stack of the port
 /// is not to get the frame (`macvlan_forward_source`).
 #[inline(never)]
-fn deliver_by_source(walk: &mut Walk<'_>, port: &PlanMacvlanPort, transit: &Transit) -> bool {
+fn deliver_by_source<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    port: &PlanMacvlanPort,
+    transit: &Transit,
+) -> bool {
     let Some(askers) = port.sources.get(walk.header.source) else {
         return false;
     };
@@ -387,6 +403,9 @@ fn deliver_by_source(walk: &mut Walk<'_>, port: &PlanMacvlanPort, transit: &Tran
         if walk.header.destination == netdev.mac {
             copy.kind = PacketType::Host;
         }
+        walk.tell(|_| Note::MacvlanSource {
+            child: child.netdev,
+        });
         walk.count_rx(child.netdev, walk.len(transit));
         walk.queue(child.netdev, copy, walk.priority);
     }
@@ -395,7 +414,11 @@ fn deliver_by_source(walk: &mut Walk<'_>, port: &PlanMacvlanPort, transit: &Tran
 
 /// A frame to a group came in: to the members that it is to reach, and to the stack of the port.
 #[inline(never)]
-fn receive_group(walk: &mut Walk<'_>, port: &PlanMacvlanPort, transit: &mut Transit) -> Handled {
+fn receive_group<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    port: &PlanMacvlanPort,
+    transit: &mut Transit,
+) -> Handled {
     let group = walk.header.destination;
     let sender = port.stations.get(walk.header.source).copied();
     let origin = sender.map_or(Origin::External, |sender| {
@@ -405,6 +428,7 @@ fn receive_group(walk: &mut Walk<'_>, port: &PlanMacvlanPort, transit: &mut Tran
         (Reach::Members(modes), _) => modes,
         (Reach::Sender, None) => return Handled::Pass,
         (Reach::Sender, Some(sender)) => {
+            walk.tell(|_| Note::MacvlanGroup { origin, reached: 1 });
             let child = walk.plan.macvlans[sender as usize].netdev;
             transit.kind = kind_of(group);
             // The kernel counts the frame, but none of its octets.
@@ -417,14 +441,23 @@ fn receive_group(walk: &mut Walk<'_>, port: &PlanMacvlanPort, transit: &mut Tran
         walk.counters.netdevs[port.lower.index()].rx_dropped += 1;
         walk.lose(port.lower, DropReason::MacvlanQueueFull);
     } else if port.queued.has(group) || port.direct.has(group) {
+        walk.tell(|walk| Note::MacvlanGroup {
+            origin,
+            reached: count(reached(walk, port, sender, modes, transit)),
+        });
         broadcast(walk, port, sender, modes, transit);
     }
     Handled::Pass
 }
 
+#[cold]
+fn count(reached: impl Iterator<Item = NetdevId>) -> u32 {
+    u32::try_from(reached.count()).unwrap_or(u32::MAX)
+}
+
 /// A copy of a frame from outside for each member that it reaches (`macvlan_broadcast`).
-fn broadcast(
-    walk: &mut Walk<'_>,
+fn broadcast<W: Watch>(
+    walk: &mut Walk<'_, W>,
     port: &PlanMacvlanPort,
     sender: Option<u32>,
     modes: Modes,
@@ -443,12 +476,21 @@ fn broadcast(
 /// A copy of a frame that a child sends for each sibling that it reaches, over no wire
 /// (`macvlan_broadcast` and `__dev_forward_skb`).
 #[inline(never)]
-fn spread(walk: &mut Walk<'_>, port: &PlanMacvlanPort, sender: u32, transit: &Transit) {
+fn spread<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    port: &PlanMacvlanPort,
+    sender: u32,
+    transit: &Transit,
+) {
     let Reach::Members(modes) = reach(Origin::Sibling(Mode::Bridge)) else {
         return;
     };
     let mut copy = *transit;
     copy.kind = kind_of(walk.destination(transit));
+    walk.tell(|walk| Note::MacvlanGroup {
+        origin: Origin::Sibling(Mode::Bridge),
+        reached: count(reached(walk, port, Some(sender), modes, transit)),
+    });
     // The kernel counts the header twice.
     let len = walk.len(transit) + crate::wire::ETHERNET_HEADER;
     for child in reached(walk, port, Some(sender), modes, transit) {
@@ -467,13 +509,13 @@ fn spread(walk: &mut Walk<'_>, port: &PlanMacvlanPort, sender: u32, transit: &Tr
 }
 
 /// The members of a frame's group that it reaches. Pause frames reach nobody.
-fn reached<'a>(
-    walk: &Walk<'a>,
+fn reached<'a, W: Watch>(
+    walk: &Walk<'a, W>,
     port: &'a PlanMacvlanPort,
     sender: Option<u32>,
     modes: Modes,
     transit: &Transit,
-) -> impl Iterator<Item = NetdevId> + use<'a> {
+) -> impl Iterator<Item = NetdevId> + use<'a, W> {
     let members = match walk.ether_type(transit) {
         ETHERTYPE_PAUSE => &[],
         _ => port.members.of(walk.destination(transit)),
@@ -498,7 +540,12 @@ const fn kind_of(group: MacAddr) -> PacketType {
 
 /// A frame leaves by a child (`macvlan_start_xmit`).
 #[inline(never)]
-pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transit: Transit) {
+pub(super) fn transmit<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    id: NetdevId,
+    index: u32,
+    mut transit: Transit,
+) {
     let plan = walk.plan;
     let child = &plan.macvlans[index as usize];
     let port = &plan.macvlan_ports[child.port as usize];
@@ -518,17 +565,36 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
         } else if let Some(sibling) = port.stations.get(destination)
             && plan.macvlans[*sibling as usize].mode == Mode::Bridge
         {
+            walk.tell(|_| Note::MacvlanSibling {
+                sibling: plan.macvlans[*sibling as usize].netdev,
+            });
             walk.count_tx(id, len);
             return to_sibling(walk, port, *sibling, transit);
         }
     }
+    walk.tell(|walk| {
+        let destination = walk.destination(&transit);
+        let lower = &plan.netdevs[port.lower.index()];
+        let sibling = port.stations.get(destination).filter(|it| **it != index);
+        let sibling = sibling.map(|it| Meant::Sibling(plan.macvlans[*it as usize].netdev));
+        let parent = (lower.mac == destination).then_some(Meant::Parent);
+        Note::MacvlanOut {
+            mode: child.mode,
+            meant: sibling.or(parent),
+        }
+    });
     walk.transmit_by_lower(id, port.lower, transit, len);
 }
 
 /// By way of the port, as if the frame had come in there (`dev_forward_skb`). Where nothing on that way can
 /// branch, it need not wait in a queue to go it.
 #[inline(always)]
-fn to_sibling(walk: &mut Walk<'_>, port: &PlanMacvlanPort, sibling: u32, transit: Transit) {
+fn to_sibling<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    port: &PlanMacvlanPort,
+    sibling: u32,
+    transit: Transit,
+) {
     let plan = walk.plan;
     let lower = &plan.netdevs[port.lower.index()];
     let PlanMacvlan { netdev, stack, .. } = plan.macvlans[sibling as usize];
@@ -538,8 +604,10 @@ fn to_sibling(walk: &mut Walk<'_>, port: &PlanMacvlanPort, sibling: u32, transit
         && !walk.too_long_for(lower, transit);
     match stack.filter(|_| straight) {
         Some(stack) if walk.hop() => {
+            let mark = walk.step(Way::Receives, netdev, transit.tag);
             walk.count_rx(netdev, walk.len(&transit));
             walk.leave(stack, PacketType::Host, &transit);
+            walk.back(mark);
         }
         _ => walk.forward_to(port.lower, transit),
     }

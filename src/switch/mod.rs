@@ -24,6 +24,7 @@ pub mod multicast_stats;
 pub mod neighbours;
 pub mod path;
 pub mod plan;
+pub mod trace;
 mod trail;
 mod transit;
 pub mod verdict;
@@ -40,11 +41,14 @@ pub use ipvlan::{PlanIpvlan, PlanIpvlanChild};
 pub use macvlan::{PlanMacvlan, PlanMacvlanPort};
 pub use mdb::Mdb;
 pub use multicast_stats::MulticastCounters;
-pub use path::{Originate, Unfinished, forward, forward_unfinished, hand_up, originate};
+pub use path::{
+    Originate, Unfinished, forward, forward_unfinished, forward_watched, hand_up, originate,
+};
 pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
     PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
 };
+pub use trace::Trace;
 pub use trail::Crossing;
 pub use transit::Edit;
 pub use verdict::{DropReason, PacketType, Verdict};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::mdb::{Context, Family, Group, GroupKey, MemberCopy, Members, PlanMulticast};
 use super::multicast_stats::{self, MulticastCounters, Slots, Way};
 use super::path::Walk;
+use super::trace::Watch;
 use super::{DropReason, PortNo, PortSet};
 use crate::wire::MacAddr;
 use crate::wire::igmp::{self, ETHER_TYPE_IPV4};
@@ -135,7 +136,7 @@ pub(super) fn inspect<'a>(
 impl Counted<'_> {
     /// Counts the message where it came in (`port` is `None` for the bridge's own stack) or goes out.
     #[cold]
-    pub(super) fn count(&self, walk: &mut Walk<'_>, port: Option<PortNo>, way: Way) {
+    pub(super) fn count<W: Watch>(&self, walk: &mut Walk<'_, W>, port: Option<PortNo>, way: Way) {
         if let Some(counters) = counters_of(walk, self.slots, port) {
             counters.count(self.kind, way);
         }
@@ -144,8 +145,8 @@ impl Counted<'_> {
 
 /// Counts a malformed frame.
 #[cold]
-pub(super) fn count_error(
-    walk: &mut Walk<'_>,
+pub(super) fn count_error<W: Watch>(
+    walk: &mut Walk<'_, W>,
     slots: &Slots,
     port: Option<PortNo>,
     ether_type: u16,
@@ -155,8 +156,8 @@ pub(super) fn count_error(
     }
 }
 
-fn counters_of<'a>(
-    walk: &'a mut Walk<'_>,
+fn counters_of<'a, W: Watch>(
+    walk: &'a mut Walk<'_, W>,
     slots: &Slots,
     port: Option<PortNo>,
 ) -> Option<&'a mut MulticastCounters> {
@@ -259,7 +260,7 @@ impl Snooped<'_> {
 
     /// Finds the frame's members; `None` floods it.
     #[inline(never)]
-    pub(super) fn select(&self, walk: &Walk<'_>) -> Option<Selection> {
+    pub(super) fn select<W: Watch>(&self, walk: &Walk<'_, W>) -> Option<Selection> {
         let context = self.context?;
         let groups = &self.plan.groups;
         let key = |group| GroupKey {

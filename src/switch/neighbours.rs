@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::path::Walk;
+use super::trace::{Note, Watch};
 use super::transit::Transit;
 use super::{Key, PlanBridge, PlanPort, PortNo, PortSet};
 use crate::switch::fdb::View;
@@ -95,8 +96,8 @@ enum Outcome {
 /// Answers the question that a frame may be, and notes whether it is to be kept from some ports.
 /// `from` is the ingress port; `None` for the bridge's own stack.
 #[inline(never)]
-pub(super) fn answer(
-    walk: &mut Walk<'_>,
+pub(super) fn answer<W: Watch>(
+    walk: &mut Walk<'_, W>,
     (index, bridge): (u32, &PlanBridge),
     from: Option<(PortNo, &PlanPort)>,
     vid: Option<Vid>,
@@ -151,6 +152,9 @@ pub(super) fn answer(
         Reply::Arp(octets) => octets,
         Reply::Advertisement(octets) => octets,
     };
+    if let Outcome::Answer(Station { mac, .. }) = outcome {
+        walk.tell(|_| Note::Answered { mac });
+    }
     // Like any frame, the answer leaves a port without a tag in the port's own VLAN.
     let pvid = match from {
         Some((_, port)) => port.pvid,

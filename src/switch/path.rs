@@ -8,6 +8,7 @@
 use super::egress::{Copy, Lost, Trap, TrapKind, emit};
 use super::fdb::View;
 use super::lane::Lane;
+use super::trace::{Mark, Note, Trace, Watch, Way};
 use super::transit::{Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, Crossing, DropReason, Egress, Key, NetdevId, PacketType, Plan,
@@ -109,7 +110,7 @@ fn forward_by<'a>(
     counters: &'a mut Counters,
     egress: &'a mut Egress,
 ) {
-    let mut walk = Walk::new(plan, now, Some(ingress), counters, egress);
+    let mut walk = Walk::new(plan, now, Some(ingress), counters, egress, ());
     walk.offloads = unfinished.offloads;
     if frames.len() > 1 {
         walk.prefetch(ingress, frames);
@@ -139,6 +140,25 @@ fn forward_by<'a>(
     counters.octets_in += frames.iter().map(|octets| octets.len() as u64).sum::<u64>();
 }
 
+/// [`forward`] for one frame, step by step, and what happened to it on its way. It changes what [`forward`] does.
+pub fn forward_watched<'a>(
+    plan: &'a Plan,
+    now: Instant,
+    ingress: AttachmentId,
+    octets: &'a [u8],
+    counters: &'a mut Counters,
+    egress: &'a mut Egress,
+    trace: &'a mut Trace,
+) {
+    trace.start(now);
+    let mut walk = Walk::new(plan, now, Some(ingress), counters, egress, trace);
+    let verdict = walk.run(ingress, 0, octets);
+    walk.egress.verdicts.push(verdict);
+    let counters = &mut walk.counters.attachments[ingress.index()];
+    counters.frames_in += 1;
+    counters.octets_in += octets.len() as u64;
+}
+
 /// How a frame of the network's own starts: [`originate`] or [`hand_up`].
 pub type Originate = fn(&Plan, Instant, NetdevId, &[u8], &mut Counters, &mut Egress);
 
@@ -153,7 +173,7 @@ pub fn originate(
     counters: &mut Counters,
     egress: &mut Egress,
 ) {
-    let mut walk = Walk::new(plan, now, None, counters, egress);
+    let mut walk = Walk::new(plan, now, None, counters, egress, ());
     walk.octets = octets;
     let Some(header) = Header::parse(octets) else {
         return walk.lose(netdev, DropReason::Runt);
@@ -181,7 +201,7 @@ pub fn hand_up(
     counters: &mut Counters,
     egress: &mut Egress,
 ) {
-    let mut walk = Walk::new(plan, now, None, counters, egress);
+    let mut walk = Walk::new(plan, now, None, counters, egress, ());
     walk.octets = octets;
     let Some(header) = Header::parse(octets) else {
         return walk.lose(netdev, DropReason::Runt);
@@ -251,8 +271,8 @@ impl Header {
     }
 }
 
-/// One frame's way through the network.
-pub(super) struct Walk<'a> {
+/// One frame's way through the network, which somebody may watch.
+pub(super) struct Walk<'a, W = ()> {
     pub(super) plan: &'a Plan,
     pub(super) now: Instant,
     pub(super) counters: &'a mut Counters,
@@ -283,15 +303,17 @@ pub(super) struct Walk<'a> {
     refused: Option<DropReason>,
     /// The bridge (by index) whose alarm has told of a loop of this frame.
     looped: Option<u32>,
+    watch: W,
 }
 
-impl<'a> Walk<'a> {
+impl<'a, W: Watch> Walk<'a, W> {
     fn new(
         plan: &'a Plan,
         now: Instant,
         ingress: Option<AttachmentId>,
         counters: &'a mut Counters,
         egress: &'a mut Egress,
+        watch: W,
     ) -> Self {
         egress.start(plan);
         counters.fit(plan);
@@ -315,7 +337,36 @@ impl<'a> Walk<'a> {
             trapped: false,
             refused: None,
             looped: None,
+            watch,
         }
+    }
+
+    /// Tells whoever watches that a copy is at a netdev; [`Self::back`] goes back to where it came from.
+    #[inline(always)]
+    pub(super) fn step(&mut self, way: Way, netdev: NetdevId, tag: Option<Tag>) -> Mark {
+        self.watch.enter(way, netdev, tag)
+    }
+
+    /// What follows happens to a copy at an earlier step.
+    #[inline(always)]
+    pub(super) fn back(&mut self, mark: Mark) {
+        self.watch.back(mark);
+    }
+
+    /// Tells whoever watches what was found out, or done; nothing is worked out for nobody.
+    #[inline(always)]
+    pub(super) fn tell(&mut self, note: impl FnOnce(&Self) -> Note) {
+        if W::ON {
+            let note = note(self);
+            self.watch.note(note);
+        }
+    }
+
+    /// A copy goes on when it is its turn.
+    #[inline(always)]
+    pub(super) fn wait(&mut self, id: NetdevId, transit: Transit, priority: u32) {
+        self.watch.wait();
+        self.egress.pending.push_back((id, transit, priority));
     }
 
     /// Starts the cache misses of a whole batch before the first frame needs its entries.
@@ -386,6 +437,7 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn drain_all(&mut self) {
         while let Some((netdev, transit, priority)) = self.egress.pending.pop_front() {
+            self.watch.resume();
             if self.hop() {
                 self.receive_again(netdev, transit, priority);
             } else {
@@ -408,6 +460,10 @@ impl<'a> Walk<'a> {
     /// From the attachment to the first `receive` or `transmit`.
     #[inline(always)]
     fn enter(&mut self, ingress: AttachmentId, octets: &'a [u8]) {
+        if W::ON {
+            let PlanAttachment { netdev, side } = self.plan.attachments[ingress.index()];
+            self.step(Way::Enters(side), netdev, None);
+        }
         let Some(header) = Header::parse(octets) else {
             return self.refuse(DropReason::Runt);
         };
@@ -505,18 +561,21 @@ impl<'a> Walk<'a> {
         self.header = self.header_of(&transit);
         // Whoever receives a frame looks at it anew.
         (self.priority, self.mistaken) = (priority, None);
+        self.step(Way::Receives, id, transit.tag);
         self.receive(id, &self.plan.netdevs[id.index()], transit);
     }
 
     /// A frame leaves by a netdev (`ndo_start_xmit`).
     #[inline(always)]
     pub(super) fn transmit(&mut self, id: NetdevId, netdev: &PlanNetdev, transit: Transit) {
+        let mark = self.step(Way::Transmits, id, transit.tag);
         // Of most frames, so not behind a jump table.
         if let Transmit::Wire(wire) = netdev.transmit {
             self.leave_by_wire(id, wire, transit);
         } else {
             self.transmit_elsewhere(id, netdev, transit);
         }
+        self.back(mark);
     }
 
     /// To the outside.
@@ -597,7 +656,7 @@ impl<'a> Walk<'a> {
             // The pair takes the priority off (____dev_forward_skb).
             _ => {
                 self.note_crossing(id, peer_id, &mut transit);
-                self.egress.pending.push_back((peer_id, transit, 0));
+                self.wait(peer_id, transit, 0);
             }
         }
     }
@@ -674,7 +733,7 @@ impl<'a> Walk<'a> {
             return self.lose(lower_id, reason);
         }
         transit.kind = kind_for(&self.header_of(&transit), lower.mac);
-        self.egress.pending.push_back((lower_id, transit, 0));
+        self.wait(lower_id, transit, 0);
     }
 
     /// What one end of a cable receives leaves by the other.
@@ -701,8 +760,12 @@ impl<'a> Walk<'a> {
             _ => None,
         };
         match last.filter(|_| !tagged) {
-            None => self.egress.pending.push_back((id, transit, priority)),
-            Some(last) if self.hop() => self.leave(last, transit.kind, &transit),
+            None => self.wait(id, transit, priority),
+            Some(last) if self.hop() => {
+                let mark = self.step(Way::Receives, id, transit.tag);
+                self.leave(last, transit.kind, &transit);
+                self.back(mark);
+            }
             Some(_) => self.lose(id, DropReason::HopLimit),
         }
     }
@@ -718,20 +781,26 @@ impl<'a> Walk<'a> {
     /// Hands a frame to the stack of a bridge port, past the bridge.
     pub(super) fn deliver_up(&mut self, id: NetdevId, transit: &Transit) {
         let netdev = &self.plan.netdevs[id.index()];
+        let mark = self.step(Way::Receives, id, transit.tag);
         if transit.tag.is_some() {
-            return vlan::pass(self, id, *transit, 0);
+            vlan::pass(self, id, *transit, 0);
+        } else {
+            self.leave(netdev.stack, transit.kind, transit);
         }
-        self.leave(netdev.stack, transit.kind, transit);
+        self.back(mark);
     }
 
     /// A bridge hands a frame to its own netdev, which receives it like any other.
     pub(super) fn receive_up(&mut self, id: NetdevId, transit: &Transit) {
         let netdev = &self.plan.netdevs[id.index()];
         let splits = netdev.receive != Receive::Stack;
+        let mark = self.step(Way::Receives, id, transit.tag);
         if splits || transit.tag.is_some() || is_tag_type(self.ether_type(transit)) {
-            return vlan::receive(self, id, *transit);
+            vlan::receive(self, id, *transit);
+        } else {
+            self.go_up(id, netdev, transit);
         }
-        self.go_up(id, netdev, transit);
+        self.back(mark);
     }
 
     /// Counts a bridge's copy for its host port as the kernel does: without the header and without the
@@ -779,6 +848,12 @@ impl<'a> Walk<'a> {
         };
         self.copies += 1;
         let len = self.wire_len(transit);
+        self.tell(|_| Note::Left {
+            attachment,
+            kind,
+            tag: transit.tag,
+            octets: len,
+        });
         let Egress {
             queues, touched, ..
         } = &mut *self.egress;
@@ -795,6 +870,7 @@ impl<'a> Walk<'a> {
         transit: &Transit,
     ) {
         let edit = self.egress.heads.edit(transit, self.frame, self.octets);
+        self.tell(|_| Note::Trapped { kind });
         self.egress.traps.push(Trap {
             frame: self.frame,
             netdev: port,
@@ -813,6 +889,7 @@ impl<'a> Walk<'a> {
 
     /// Gives a copy another destination address.
     pub(super) fn readdress(&mut self, transit: &mut Transit, destination: MacAddr) {
+        self.tell(|_| Note::Readdressed(destination));
         let heads = &mut self.egress.heads;
         heads.readdress(transit, self.octets, destination);
     }
@@ -970,6 +1047,7 @@ impl<'a> Walk<'a> {
     /// The frame goes no further from here; if it goes nowhere else, this is why.
     #[cold]
     pub(super) fn refuse(&mut self, reason: DropReason) {
+        self.tell(|_| Note::Refused(reason));
         self.refused.get_or_insert(reason);
     }
 
@@ -984,7 +1062,8 @@ impl<'a> Walk<'a> {
         if let Some(ingress) = self.ingress {
             self.counters.attachments[ingress.index()].copies_lost[reason as usize] += 1;
         }
-        self.refuse(reason);
+        self.tell(|_| Note::Lost { netdev, reason });
+        self.refused.get_or_insert(reason);
     }
 
     /// Returns the table of a bridge, loaded at most once per batch as long as it is the only one met.

@@ -18,6 +18,7 @@
 
 use super::macvlan::{self, Handled};
 use super::path::Walk;
+use super::trace::{Note, Watch, Way};
 use super::transit::Transit;
 use super::{DropReason, NetdevId, PacketType, PlanNetdev, Receive, Transmit, bridge, ipvlan};
 use crate::wire::{ETHERNET_HEADER, TAG_LEN, Tag, TagType, is_tag_type};
@@ -83,7 +84,7 @@ impl PlanVlanDevice {
 
 /// A frame comes in at a netdev with VLAN devices on it.
 #[inline(never)]
-pub(super) fn receive(walk: &mut Walk<'_>, id: NetdevId, transit: Transit) {
+pub(super) fn receive<W: Watch>(walk: &mut Walk<'_, W>, id: NetdevId, transit: Transit) {
     climb(walk, id, Climber { transit, buried: 0 });
 }
 
@@ -95,7 +96,7 @@ struct Climber {
     buried: usize,
 }
 
-fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
+fn climb<W: Watch>(walk: &mut Walk<'_, W>, mut id: NetdevId, mut frame: Climber) {
     let plan = walk.plan;
     loop {
         let netdev = &plan.netdevs[id.index()];
@@ -124,7 +125,10 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
             Receive::Stack => Handled::Pass,
         };
         match handled {
-            Handled::Another(upper) => id = upper,
+            Handled::Another(upper) => {
+                walk.step(Way::Receives, upper, transit.tag);
+                id = upper;
+            }
             Handled::Consumed => return,
             Handled::Pass => match go_up(walk, netdev, frame) {
                 Some((upper, inner)) => (id, frame) = (upper, inner),
@@ -137,7 +141,12 @@ fn climb(walk: &mut Walk<'_>, mut id: NetdevId, mut frame: Climber) {
 /// A frame with a tag aside goes up to the stack of a netdev, which has no device for its VLAN or had
 /// looked for one before.
 #[inline(never)]
-pub(super) fn pass(walk: &mut Walk<'_>, id: NetdevId, transit: Transit, buried: usize) {
+pub(super) fn pass<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    id: NetdevId,
+    transit: Transit,
+    buried: usize,
+) {
     let netdev = &walk.plan.netdevs[id.index()];
     if let Some((upper, inner)) = go_up(walk, netdev, Climber { transit, buried }) {
         climb(walk, upper, inner);
@@ -146,7 +155,11 @@ pub(super) fn pass(walk: &mut Walk<'_>, id: NetdevId, transit: Transit, buried: 
 
 /// To the stack, unless the outermost tag has VID 0, which is no VLAN, and a device takes the frame by
 /// the tag behind it. With a VID left the frame is for somebody else (`check_vlan_id`).
-fn go_up(walk: &mut Walk<'_>, netdev: &PlanNetdev, frame: Climber) -> Option<(NetdevId, Climber)> {
+fn go_up<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    netdev: &PlanNetdev,
+    frame: Climber,
+) -> Option<(NetdevId, Climber)> {
     let mut inner = frame;
     while inner.transit.tag.is_some_and(|tag| tag.vid() == 0) {
         inner.transit.tag = None;
@@ -180,8 +193,8 @@ fn go_up(walk: &mut Walk<'_>, netdev: &PlanNetdev, frame: Climber) -> Option<(Ne
 }
 
 /// The VLAN device that takes the frame by its outermost tag, which comes off (`vlan_do_receive`).
-fn demultiplex(
-    walk: &mut Walk<'_>,
+fn demultiplex<W: Watch>(
+    walk: &mut Walk<'_, W>,
     netdev: &PlanNetdev,
     frame: &mut Climber,
 ) -> Result<Option<NetdevId>, DropReason> {
@@ -193,6 +206,7 @@ fn demultiplex(
         return Ok(None);
     };
     let device = &walk.plan.netdevs[id.index()];
+    walk.step(Way::Receives, id, transit.tag);
     if !device.up {
         return Err(DropReason::VlanDeviceDown);
     }
@@ -204,6 +218,7 @@ fn demultiplex(
         transit.kind = PacketType::Host;
     }
     transit.tag = None;
+    walk.tell(|_| Note::TagOff(tag));
     walk.count_vlan_device_rx(id, transit, frame.buried);
     if let Transmit::Vlan(index) = device.transmit {
         let vlan = &walk.plan.vlan_devices[index as usize];
@@ -220,7 +235,12 @@ fn demultiplex(
 
 /// A frame leaves by a VLAN device.
 #[inline(never)]
-pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transit: Transit) {
+pub(super) fn transmit<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    id: NetdevId,
+    index: u32,
+    mut transit: Transit,
+) {
     let plan = walk.plan;
     let vlan = &plan.vlan_devices[index as usize];
     if !walk.hop() {
@@ -235,7 +255,9 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
     let len = walk.len(&transit);
     let carries = walk.ether_type(&transit) == vlan.tag_type as u16;
     if vlan.reorder_hdr || !carries {
-        transit.tag = Some(vlan.tag(walk.priority));
+        let tag = vlan.tag(walk.priority);
+        walk.tell(|_| Note::TagOn(tag));
+        transit.tag = Some(tag);
     } else if vlan.lower_takes_tags && walk.untag(&mut transit).is_ok() {
         // Whatever its VID, the frame's own tag is good enough; one that is cut short stays where it is.
         walk.mistaken = None;

@@ -20,6 +20,7 @@ use self::meter::Storm;
 use self::security::{Admission, Security, Violation};
 use super::egress::TrapKind;
 use super::path::Walk;
+use super::trace::Watch;
 use super::transit::Transit;
 use super::{DropReason, Key, PlanBridge, PlanPort, PortNo};
 use crate::time::Instant;
@@ -92,8 +93,8 @@ impl PlanGuard {
 
 /// A frame that came in by a guarded port: its way past the guards, before anything is learned.
 #[inline(never)]
-pub(super) fn admit(
-    walk: &mut Walk<'_>,
+pub(super) fn admit<W: Watch>(
+    walk: &mut Walk<'_, W>,
     (index, bridge): (u32, &PlanBridge),
     (number, port): (PortNo, &PlanPort),
     guard: &PlanGuard,
@@ -147,8 +148,8 @@ enum From {
 
 /// A frame that the stack of a bridge that snoops sends: it may be a DHCP server's, or a client's.
 #[cold]
-pub(super) fn watch_host(
-    walk: &mut Walk<'_>,
+pub(super) fn watch_host<W: Watch>(
+    walk: &mut Walk<'_, W>,
     bridge: &PlanBridge,
     vid: Option<Vid>,
     transit: &mut Transit,
@@ -173,8 +174,8 @@ pub(super) fn watch_host(
 }
 
 /// May this station be here?
-fn secure(
-    walk: &mut Walk<'_>,
+fn secure<W: Watch>(
+    walk: &mut Walk<'_, W>,
     (index, bridge): (u32, &PlanBridge),
     port: &PlanPort,
     security: &Security,
@@ -294,8 +295,8 @@ impl PlanGuard {
 }
 
 /// Does the rate of its kind of traffic allow the frame?
-fn limit(
-    walk: &mut Walk<'_>,
+fn limit<W: Watch>(
+    walk: &mut Walk<'_, W>,
     index: u32,
     port: &PlanPort,
     storm: &Storm,

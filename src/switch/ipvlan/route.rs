@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::path::Walk;
+use super::super::trace::{Note, Watch};
 use super::super::transit::Transit;
 use super::super::{DropReason, NetdevId, PacketType};
 use crate::wire::{
@@ -97,7 +98,12 @@ fn within(subnet: Ipv6Addr, prefix: u8, ip: Ipv6Addr) -> bool {
 }
 
 /// Sends the frame on its way as a packet; false if it is dropped at once.
-pub(super) fn send(walk: &mut Walk<'_>, child: NetdevId, id: NetdevId, outlet: &Outlet) -> bool {
+pub(super) fn send<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    child: NetdevId,
+    id: NetdevId,
+    outlet: &Outlet,
+) -> bool {
     let lower = &walk.plan.netdevs[id.index()];
     let frame = walk.octets;
     let packet = frame.get(ETHERNET_HEADER..).unwrap_or_default();
@@ -138,6 +144,7 @@ pub(super) fn send(walk: &mut Walk<'_>, child: NetdevId, id: NetdevId, outlet: &
             walk.lose(child, DropReason::IpvlanFragments);
         }
         Next::Station(station) => {
+            walk.tell(|_| Note::Routed { station });
             let mut head = [0; FORWARDED_HEAD];
             let (head, rest) = packet.onward(station, lower.mac, &mut head);
             walk.send_pieces(id, &[head, rest], None);

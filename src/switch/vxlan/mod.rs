@@ -48,6 +48,7 @@ pub use underlay::{Connected, Exit, Listener, PlanUnderlay, contains};
 
 use super::neighbours::Station;
 use super::path::Walk;
+use super::trace::{MAX_KEPT, Note, Watch};
 use super::transit::Transit;
 use super::{AttachmentId, DropReason, NetdevId, PacketType};
 use crate::wire::{
@@ -141,7 +142,12 @@ impl PlanVxlan {
 
 /// A frame leaves by a VXLAN device (`vxlan_xmit`).
 #[inline(never)]
-pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transit: Transit) {
+pub(super) fn transmit<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    id: NetdevId,
+    index: u32,
+    mut transit: Transit,
+) {
     let device = &walk.plan.vxlans[index as usize];
     if !walk.hop() {
         return walk.lose(id, DropReason::HopLimit);
@@ -160,6 +166,9 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
     }
     let mut destination = walk.destination(&transit);
     let mut short_cut = false;
+    if W::ON {
+        tell_remotes(walk, device, destination);
+    }
     let mut found = device.fdb.use_entry(walk.now, destination);
     if device.rsc
         && found.as_ref().is_some_and(|(_, router)| *router)
@@ -167,6 +176,7 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
     {
         walk.rewrite(&mut transit, station, destination);
         (destination, short_cut) = (station, true);
+        walk.tell(|_| Note::Readdressed(station));
         found = device.fdb.use_entry(walk.now, destination);
     }
     let found = found.or_else(|| device.fdb.use_entry(walk.now, MacAddr::ZERO));
@@ -183,10 +193,23 @@ pub(super) fn transmit(walk: &mut Walk<'_>, id: NetdevId, index: u32, mut transi
     }
 }
 
+/// Tells whoever watches which endpoints a station has.
+#[cold]
+fn tell_remotes<W: Watch>(walk: &mut Walk<'_, W>, device: &PlanVxlan, station: MacAddr) {
+    let entry = |mac| Some((mac, device.fdb.get(mac)?));
+    let Some((mac, entry)) = entry(station).or_else(|| entry(MacAddr::ZERO)) else {
+        return;
+    };
+    let idle = Some(walk.now - entry.used).filter(|_| entry.lifetime == Lifetime::Dynamic);
+    for remote in entry.remotes.as_slice().iter().take(MAX_KEPT).copied() {
+        walk.tell(|_| Note::VxlanTo { mac, remote, idle });
+    }
+}
+
 /// A frame goes from one device to another of the same host without ever being put in
 /// (`vxlan_encap_bypass`).
-fn bypass(
-    walk: &mut Walk<'_>,
+fn bypass<W: Watch>(
+    walk: &mut Walk<'_, W>,
     from: &PlanVxlan,
     to: &PlanVxlan,
     mut transit: Transit,

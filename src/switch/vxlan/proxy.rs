@@ -7,6 +7,7 @@ use super::{PEEK, PlanVxlan};
 use crate::switch::DropReason;
 use crate::switch::neighbours::Station;
 use crate::switch::path::Walk;
+use crate::switch::trace::{Note, Watch};
 use crate::switch::transit::Transit;
 use crate::wire::{
     Arp, ETHER_ARP, ETHER_IPV4, ETHER_IPV6, ETHERNET_HEADER, IPV6_HEADER, MacAddr, Neighbour,
@@ -15,7 +16,11 @@ use crate::wire::{
 
 /// Answers a question from the device's neighbours, or swallows it (`arp_reduce`, `neigh_reduce`). True:
 /// the frame goes no further.
-pub(super) fn proxied(walk: &mut Walk<'_>, device: &PlanVxlan, transit: &Transit) -> bool {
+pub(super) fn proxied<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    device: &PlanVxlan,
+    transit: &Transit,
+) -> bool {
     let mut frame = [0; PEEK];
     let len = walk.peek(transit, ETHERNET_HEADER - 2, &mut frame);
     let Some((ether_type, packet)) = frame[..len].split_first_chunk() else {
@@ -41,10 +46,13 @@ pub(super) fn proxied(walk: &mut Walk<'_>, device: &PlanVxlan, transit: &Transit
             });
             let answer = arp.and_then(|arp| {
                 let station = known(arp.target_ip().into()).filter(elsewhere)?;
-                Some(arp.reply(station.mac))
+                Some((arp.reply(station.mac), station.mac))
             });
             match answer {
-                Some(answer) => walk.come_in(device.netdev, &answer),
+                Some((answer, mac)) => {
+                    walk.tell(|_| Note::Answered { mac });
+                    walk.come_in(device.netdev, &answer);
+                }
                 None => walk.lose(device.netdev, DropReason::VxlanProxied),
             }
             true
@@ -66,10 +74,14 @@ pub(super) fn proxied(walk: &mut Walk<'_>, device: &PlanVxlan, transit: &Transit
                     .fdb
                     .get(station.mac)
                     .is_some_and(|it| it.marks.router);
-                message.advertise(source, station.mac, router)
+                let answer = message.advertise(source, station.mac, router)?;
+                Some((answer, station.mac))
             });
             match answer {
-                Some(answer) => walk.come_in(device.netdev, &answer),
+                Some((answer, mac)) => {
+                    walk.tell(|_| Note::Answered { mac });
+                    walk.come_in(device.netdev, &answer);
+                }
                 None => walk.lose(device.netdev, DropReason::VxlanProxied),
             }
             true
@@ -79,8 +91,8 @@ pub(super) fn proxied(walk: &mut Walk<'_>, device: &PlanVxlan, transit: &Transit
 }
 
 /// Finds the station that a router would send a packet to (`route_shortcircuit`).
-pub(super) fn short_circuit(
-    walk: &Walk<'_>,
+pub(super) fn short_circuit<W: Watch>(
+    walk: &Walk<'_, W>,
     device: &PlanVxlan,
     transit: &Transit,
     destination: MacAddr,

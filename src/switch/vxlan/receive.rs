@@ -6,6 +6,7 @@ use super::inner::{decapsulate_ecn, mark_congestion, untagged};
 use super::{Learned, PEEK, PlanUnderlay, PlanVxlan};
 use crate::switch::egress::TrapKind;
 use crate::switch::path::Walk;
+use crate::switch::trace::{Note, Watch};
 use crate::switch::transit::Transit;
 use crate::switch::{AttachmentId, DropReason, NetdevId, Plan};
 use crate::wire::{
@@ -15,8 +16,8 @@ use crate::wire::{
 
 /// A frame goes up to the stack of a netdev in a namespace where devices listen. True: it was taken.
 #[inline(never)]
-pub(in crate::switch) fn receive(
-    walk: &mut Walk<'_>,
+pub(in crate::switch) fn receive<W: Watch>(
+    walk: &mut Walk<'_, W>,
     id: NetdevId,
     underlay: u32,
     transit: &Transit,
@@ -61,8 +62,8 @@ pub(in crate::switch) fn receive(
 
 /// A datagram came in by the socket of a real stack, behind headers that the socket made.
 #[inline(never)]
-pub(in crate::switch) fn enter(
-    walk: &mut Walk<'_>,
+pub(in crate::switch) fn enter<W: Watch>(
+    walk: &mut Walk<'_, W>,
     socket: AttachmentId,
     id: NetdevId,
     underlay: u32,
@@ -101,8 +102,8 @@ enum Brought {
 }
 
 /// Takes a frame out of a datagram (`vxlan_rcv`). `packet` is how the IP packet begins.
-fn take_out(
-    walk: &mut Walk<'_>,
+fn take_out<W: Watch>(
+    walk: &mut Walk<'_, W>,
     by: NetdevId,
     brought: Brought,
     stack: &PlanUnderlay,
@@ -142,6 +143,7 @@ fn take_out(
         return Err(DropReason::VxlanFlags);
     }
     let plan: &Plan = walk.plan;
+    walk.tell(|_| Note::Vni(header.vni()));
     let only = (brought == Brought::Stack).then_some(by);
     let found = stack.listener(ipv6, outer.destination_port, header.vni(), only);
     let device = found.and_then(|device| plan.vxlans.get(device as usize));
@@ -187,6 +189,10 @@ fn take_out(
         walk.decapsulate(&mut copy, front);
     }
     let id = device.netdev;
+    walk.tell(|_| Note::VxlanTakenOut {
+        vni: header.vni(),
+        source: outer.source,
+    });
     walk.count_rx(id, length - ETHERNET_HEADER);
     copy.kind = walk.kind_at(&copy, id);
     walk.queue_in(id, copy);
@@ -201,8 +207,8 @@ fn accepts_zero_checksum(plan: &Plan, stack: &PlanUnderlay, outer: &Datagram) ->
 }
 
 /// Learns where a frame came from (`vxlan_snoop`).
-fn learn(
-    walk: &Walk<'_>,
+fn learn<W: Watch>(
+    walk: &mut Walk<'_, W>,
     device: &PlanVxlan,
     by: Option<NetdevId>,
     outer: &Datagram,
@@ -213,15 +219,21 @@ fn learn(
     }
     let scoped = matches!(outer.source, IpAddr::V6(ip) if ip.is_unicast_link_local());
     let remote = device.remote(outer.source, by.filter(|_| scoped));
-    match device.fdb.learn(walk.now, source, remote) {
+    let outcome = device.fdb.learn(walk.now, source, remote);
+    walk.tell(|_| Note::VxlanLearned {
+        mac: source,
+        ip: outer.source,
+        outcome,
+    });
+    match outcome {
         Learned::Elsewhere => Err(DropReason::VxlanElsewhere),
         Learned::Known | Learned::New | Learned::Moved | Learned::Full => Ok(()),
     }
 }
 
 /// Makes a copy of some octets of a copy, and marks congestion in it. For what cannot stay where it is.
-fn rewritten(
-    walk: &mut Walk<'_>,
+fn rewritten<W: Watch>(
+    walk: &mut Walk<'_, W>,
     transit: &Transit,
     front: usize,
     length: usize,

@@ -7,6 +7,7 @@ use super::underlay::{NextHop, Route, Way};
 use super::{Df, PEEK, PlanVxlan, Remote, bypass, flow, too_big};
 use crate::switch::egress::TrapKind;
 use crate::switch::path::Walk;
+use crate::switch::trace::{Note, Watch};
 use crate::switch::transit::Transit;
 use crate::switch::{AttachmentId, DropReason, NetdevId, PacketType, Plan};
 use crate::wire::{
@@ -22,8 +23,8 @@ const NESTING: u8 = 4;
 const FRONT_MAX: usize = ETHERNET_HEADER + IPV6_HEADER + UDP_HEADER + VXLAN_HEADER;
 
 /// Sends a copy to one endpoint (`vxlan_xmit_one`).
-pub(super) fn send(
-    walk: &mut Walk<'_>,
+pub(super) fn send<W: Watch>(
+    walk: &mut Walk<'_, W>,
     device: &PlanVxlan,
     remote: &Remote,
     mut transit: Transit,
@@ -154,8 +155,8 @@ pub(super) fn send(
 
 /// Sends a copy by a socket of the host, whose stack does what the emulated one would.
 #[expect(clippy::too_many_arguments, reason = "all that `send` has found out")]
-fn send_by_socket(
-    walk: &mut Walk<'_>,
+fn send_by_socket<W: Watch>(
+    walk: &mut Walk<'_, W>,
     device: &PlanVxlan,
     remote: &Remote,
     socket: AttachmentId,
@@ -216,8 +217,8 @@ pub const fn exit_of(header: &[u8; ETHERNET_HEADER]) -> (Option<NetdevId>, bool)
 
 /// Whether a frame that is too long for its way was answered instead of being sent. `payload` is the octets
 /// behind its header, of the longest segment; `mtu` is that of the way.
-fn answered_too_big(
-    walk: &mut Walk<'_>,
+fn answered_too_big<W: Watch>(
+    walk: &mut Walk<'_, W>,
     device: &PlanVxlan,
     transit: &Transit,
     payload: usize,
@@ -228,13 +229,19 @@ fn answered_too_big(
 }
 
 /// Writes the headers in front of a frame.
-fn put_in(
-    walk: &mut Walk<'_>,
+fn put_in<W: Watch>(
+    walk: &mut Walk<'_, W>,
     transit: &mut Transit,
     envelope: &Envelope,
     vni: u32,
     [to, from]: [MacAddr; 2],
 ) {
+    walk.tell(|_| Note::VxlanPutIn {
+        vni,
+        source: envelope.source,
+        destination: envelope.destination,
+        port: envelope.destination_port,
+    });
     let vxlan = Vxlan::new(vni).octets();
     // A checksum over what is not finished would be wrong: whoever finishes it sums up where one is.
     let later = envelope.checksum && !walk.left_to_do(transit).is_none();
@@ -258,20 +265,26 @@ fn put_in(
 }
 
 /// Counts what a device sent, without headers (`iptunnel_xmit_stats`).
-fn count_tx(walk: &mut Walk<'_>, id: NetdevId, transit: &Transit, it: &Envelope, inner: Inner) {
+fn count_tx<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    id: NetdevId,
+    transit: &Transit,
+    it: &Envelope,
+    inner: Inner,
+) {
     let front = ETHERNET_HEADER + it.length() + VXLAN_HEADER;
     let len = walk.len(transit) - front - inner.start;
     walk.count_tx(id, len);
 }
 
 /// A copy could not be sent (`tx_error`).
-fn fail(walk: &mut Walk<'_>, id: NetdevId, reason: DropReason) {
+fn fail<W: Watch>(walk: &mut Walk<'_, W>, id: NetdevId, reason: DropReason) {
     walk.counters.netdevs[id.index()].tx_errors += 1;
     walk.lose(id, reason);
 }
 
 /// An IP packet leaves by a netdev, or waits until it is known to whom.
-fn go_out(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, transit: Transit) {
+fn go_out<W: Watch>(walk: &mut Walk<'_, W>, way: &Way, station: Option<MacAddr>, transit: Transit) {
     match station {
         Some(_) => walk.send_copy(way.netdev, transit),
         None => walk.trap(way.netdev, TrapKind::Unresolved, None, &transit),
@@ -279,7 +292,12 @@ fn go_out(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, transit: Tra
 }
 
 /// A packet leaves finished, and in as many pieces as it takes.
-fn finish(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, transit: &Transit) {
+fn finish<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    way: &Way,
+    station: Option<MacAddr>,
+    transit: &Transit,
+) {
     each_whole(walk, way.netdev, transit, |walk, packet| {
         in_pieces(walk, way, station, packet);
     });
@@ -287,11 +305,11 @@ fn finish(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, transit: &Tr
 
 /// Does whatever is left to do to a copy, which may become several; `by` is where it is lost if that cannot
 /// be done. The buffer may be longer meanwhile.
-pub(super) fn each_whole<'a>(
-    walk: &mut Walk<'a>,
+pub(super) fn each_whole<'a, W: Watch>(
+    walk: &mut Walk<'a, W>,
     by: NetdevId,
     transit: &Transit,
-    mut each: impl FnMut(&mut Walk<'a>, &mut Vec<u8>),
+    mut each: impl FnMut(&mut Walk<'a, W>, &mut Vec<u8>),
 ) {
     let offload = walk.left_to_do(transit);
     let mut buffer = walk.take_scratch();
@@ -323,7 +341,12 @@ pub(super) fn each_whole<'a>(
 
 /// An IPv4 packet leaves in as many pieces as it takes (`ip_do_fragment`), each of which is a frame of
 /// its own. The buffer may be longer meanwhile.
-fn in_pieces(walk: &mut Walk<'_>, way: &Way, station: Option<MacAddr>, buffer: &mut Vec<u8>) {
+fn in_pieces<W: Watch>(
+    walk: &mut Walk<'_, W>,
+    way: &Way,
+    station: Option<MacAddr>,
+    buffer: &mut Vec<u8>,
+) {
     const HEADER: usize = ETHERNET_HEADER + IPV4_HEADER;
     let mtu = walk.plan.netdevs[way.netdev.index()].mtu as usize;
     let end = buffer.len();

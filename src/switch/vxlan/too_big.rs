@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::PlanVxlan;
 use crate::switch::path::Walk;
+use crate::switch::trace::{Note, Watch};
 use crate::switch::transit::Transit;
 use crate::wire::{ETHER_IPV4, ETHER_IPV6, ETHERNET_HEADER, IPV4_HEADER, IPV6_HEADER, Sum};
 
@@ -19,8 +20,8 @@ const QUOTE4: usize = 576 - IPV4_HEADER - ICMP;
 
 /// Answers a frame, if it is one of those; the answer comes in by the device. Then the frame goes no
 /// further.
-pub(super) fn answer(
-    walk: &mut Walk<'_>,
+pub(super) fn answer<W: Watch>(
+    walk: &mut Walk<'_, W>,
     device: &PlanVxlan,
     transit: &Transit,
     mtu: usize,
@@ -43,6 +44,7 @@ pub(super) fn answer(
     frame[6..12].copy_from_slice(&ethernet[..6]);
     frame[12..14].copy_from_slice(&ethernet[12..14]);
     frame[ETHERNET_HEADER..ETHERNET_HEADER + len].copy_from_slice(&reply[..len]);
+    walk.tell(|_| Note::TooBig { mtu });
     let sent = len;
     walk.count_tx(device.netdev, sent);
     walk.count_rx(device.netdev, sent);

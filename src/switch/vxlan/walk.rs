@@ -1,12 +1,13 @@
 //! What tunnels need of a [`Walk`] beside what every device does.
 
 use crate::switch::path::{Header, Walk, kind_for};
+use crate::switch::trace::Watch;
 use crate::switch::transit::Transit;
 use crate::switch::{DropReason, Egress, NetdevId, PacketType};
 use crate::wire::offload::Software;
 use crate::wire::{ETHERNET_HEADER, IPV4_HEADER, MacAddr, UDP_HEADER};
 
-impl<'a> Walk<'a> {
+impl<'a, W: Watch> Walk<'a, W> {
     /// Returns the source of a copy.
     pub(super) fn source(&self, transit: &Transit) -> MacAddr {
         self.header_of(transit).source
@@ -89,7 +90,7 @@ impl<'a> Walk<'a> {
 
     /// A copy comes in by a netdev, when it is its turn (`netif_rx`).
     pub(super) fn queue_in(&mut self, id: NetdevId, transit: Transit) {
-        self.egress.pending.push_back((id, transit, 0));
+        self.wait(id, transit, 0);
     }
 
     /// A frame that the path itself made comes in by a netdev.
