@@ -63,7 +63,8 @@
 //! thread) and [`replay`] (one loop, virtual time, with a simulated [`host`] in every namespace), which [`check`] compares with what is expected and
 //! [`simulate`] uses for spanning trees of many bridges. `now` is always an argument. [`mod@bench`] measures what a
 //! plan costs per frame, without control; [`mod@compare`] puts hosts on a machine by one device kind after another and says what
-//! differs, and what broadcast costs in a large network.
+//! differs, and what broadcast costs in a large network. [`explain`] puts into
+//! words what a frame's way told of itself ([`switch::trace`]).
 //!
 //! # What is bounded
 //!
@@ -85,6 +86,7 @@
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
 //! | frames of a [`mod@bench`], made to order; octets, of captures | 4,194,304; 1 GiB |
+//! | hops, and notes, of a frame that is explained; explanations in the JSON of a replay | 65,536 each; 10,000 |
 //! | frames in and copies out of one case of [`check`] | 1,000,000, of 256 MiB together |
 //! | hosts of a [`mod@compare`]; frames of captures; endpoints of its `--scale` | 100; 1,000,000, of 256 MiB together; 20,000 |
 //! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |
@@ -150,6 +152,7 @@ pub mod check;
 pub mod cli;
 pub mod compare;
 pub mod control;
+pub mod explain;
 pub mod guard;
 pub mod host;
 pub mod iproute;

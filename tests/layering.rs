@@ -28,10 +28,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("host", &["time", "wire"]),
     ("sys", &["wire"]),
     ("attach", &["sys", "switch", "time", "wire"]),
+    ("explain", &["control", "netdev", "switch", "time", "wire"]),
     (
         "replay",
         &[
-            "attach", "control", "host", "iproute", "netdev", "switch", "time", "wire",
+            "attach", "control", "explain", "host", "iproute", "netdev", "switch", "time", "wire",
         ],
     ),
     (
@@ -47,7 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "check",
         &[
-            "attach", "control", "iproute", "netdev", "replay", "switch", "time", "wire",
+            "attach", "control", "explain", "iproute", "netdev", "replay", "switch", "time", "wire",
         ],
     ),
     ("bench", &["attach", "switch", "time", "wire"]),
@@ -61,15 +62,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "attach", "bench", "check", "compare", "control", "iproute", "live", "netdev",
-            "replay", "simulate", "switch", "time", "wire",
+            "attach", "bench", "check", "compare", "control", "explain", "iproute", "live",
+            "netdev", "replay", "simulate", "switch", "time", "wire",
         ],
     ),
 ];
 
 /// Modules without clock, files, threads, sockets or processes.
 const PURE: &[&str] = &[
-    "time", "wire", "switch", "stp", "guard", "mcast", "netdev", "iproute", "control", "host",
+    "time", "wire", "switch", "stp", "guard", "mcast", "netdev", "iproute", "control", "explain",
+    "host",
 ];
 
 const IMPURE_WORDS: &[&str] = &[

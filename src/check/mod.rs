@@ -27,7 +27,6 @@
 
 pub mod align;
 pub mod case;
-pub mod decode;
 pub mod junit;
 pub mod mismatch;
 pub mod observe;
@@ -37,4 +36,5 @@ pub mod subset;
 pub mod suite;
 mod testbed;
 
+pub use crate::explain::decode;
 pub use testbed::Testbed;

@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod compare;
 mod complete;
+mod explain;
 mod language;
 mod replay;
 mod run;
@@ -46,6 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::Args),
+    Explain(explain::Args),
     Run(run::Args),
     Check(check::Args),
     Bench(bench::Args),
@@ -63,6 +65,7 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Replay(args) => args.execute(),
+        Command::Explain(args) => args.execute(),
         Command::Run(args) => args.execute(),
         Command::Check(args) => args.execute(),
         Command::Bench(args) => args.execute(),

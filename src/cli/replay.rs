@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::attach::capture::CaptureReader;
+use crate::explain::Which;
 use crate::netdev::Network;
 use crate::replay::{
-    Engine, InputError, Inputs, MAX_IN_AN_INSTANT, Outputs, Recorder, Summary, feed,
+    Engine, InputError, Inputs, MAX_EXPLAINED, MAX_IN_AN_INSTANT, Outputs, Recorder, Summary, feed,
 };
 
 /// Replay captures through a topology, in virtual time
@@ -68,6 +69,12 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 
+    /// Explain frames, hop by hop: all, or any of a list like 3,7-9,dropped,p1,02:00:00:00:00:01: numbers
+    /// (from 1, in the order in which they come in), forwarded, trapped, dropped, a reason such as
+    /// same_port, attachments, stations
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    explain: Option<Which>,
+
     /// Let time run on after the last frame and command (seconds, or with a suffix s, m, h)
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_time)]
     linger: Duration,
@@ -77,10 +84,11 @@ const EXAMPLES: &str = "\
 Examples:
   tapswitch replay three-hosts         # its pings, simulated
   tapswitch replay lab.sh --in p1=seen.pcap --in h1/eth0=host.pcap --out out.pcapng --drops
+  tapswitch replay lab.sh --in p1=seen.pcap --explain=dropped
   tapswitch replay lab.sh --in out.pcapng --linger 5m --json";
 
 /// Where a replay ended, other than well.
-enum Failure {
+pub(super) enum Failure {
     /// The script or the arguments are wrong.
     Usage(anyhow::Error),
     /// A file is.
@@ -126,6 +134,10 @@ impl Args {
         if !self.no_hosts {
             engine.simulate_hosts(inputs.names());
         }
+        if let Some(which) = &self.explain {
+            engine.watch(true);
+            recorder.explain(which.clone());
+        }
         engine.run_setup(&mut recorder).map_err(file_failure)?;
         let mut stopped = engine.stopped();
         if stopped.is_none() {
@@ -149,12 +161,19 @@ impl Args {
             .map_err(file_failure)?;
         }
 
+        let explained = recorder.take_explained();
         let commands = recorder
             .finish(engine.now(), engine.network(), engine.counters())
             .map_err(file_failure)?;
         let reports = inputs.into_reports();
         let topology = self.topology.display().to_string();
         let mut summary = Summary::new(&topology, base, &engine, &reports, commands);
+        if explained.len() == MAX_EXPLAINED {
+            let warning =
+                format!("--explain: the first {MAX_EXPLAINED} frames are explained, no more");
+            summary.warnings.push(warning);
+        }
+        summary.explained = explained;
         let idle = script.outside().into_iter().filter(|name| {
             let mut attachments = summary.traffic.attachments.iter();
             !attachments.any(|one| one.name == *name && one.frames_in > 0)
@@ -192,25 +211,7 @@ impl Args {
     }
 
     fn inputs(&self) -> Result<Inputs, Failure> {
-        let mut inputs = Inputs::default();
-        for input in &self.inputs {
-            let (name, file) = split_input(input);
-            let octets: Box<dyn Read> = if file == "-" {
-                Box::new(io::stdin())
-            } else {
-                let opened = File::open(file).with_context(|| format!("cannot read {file}"));
-                Box::new(opened.map_err(Failure::File)?)
-            };
-            let reader =
-                CaptureReader::new(file, octets).map_err(|error| Failure::File(error.into()))?;
-            match name {
-                Some(name) => inputs.add_named(name, reader),
-                None => inputs
-                    .add_by_interface(reader)
-                    .map_err(|error| Failure::Usage(error.into()))?,
-            }
-        }
-        Ok(inputs)
+        open_inputs(&self.inputs, None)
     }
 
     fn outputs(&self) -> Outputs {
@@ -241,6 +242,29 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// Opens captures; those without a name feed the attachment called `whose`, if that is said.
+pub(super) fn open_inputs(inputs: &[String], whose: Option<&str>) -> Result<Inputs, Failure> {
+    let mut opened = Inputs::default();
+    for input in inputs {
+        let (name, file) = split_input(input);
+        let octets: Box<dyn Read> = if file == "-" {
+            Box::new(io::stdin())
+        } else {
+            let opened = File::open(file).with_context(|| format!("cannot read {file}"));
+            Box::new(opened.map_err(Failure::File)?)
+        };
+        let reader =
+            CaptureReader::new(file, octets).map_err(|error| Failure::File(error.into()))?;
+        match name.or(whose) {
+            Some(name) => opened.add_named(name, reader),
+            None => opened
+                .add_by_interface(reader)
+                .map_err(|error| Failure::Usage(error.into()))?,
+        }
+    }
+    Ok(opened)
 }
 
 /// Splits `NAME=FILE`; a plain `FILE` has no name.

@@ -13,8 +13,8 @@ use crate::netdev::loops::LoopNews;
 use crate::netdev::tree::TreeNews;
 use crate::netdev::{NamespaceId, Network};
 use crate::switch::{
-    AttachmentId, Counters, Egress, Lost, NetdevId, Originate, PacketType, Plan, Side, Verdict,
-    forward, hand_up, originate,
+    AttachmentId, Counters, Egress, Lost, NetdevId, Originate, PacketType, Plan, Side, Trace,
+    Verdict, forward, forward_watched, hand_up, originate,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::Ethernet;
@@ -68,6 +68,29 @@ pub trait Sink {
     /// # Errors
     /// The sink cannot go on (a disk is full); the engine stops where it is and returns the error.
     fn event(&mut self, now: Instant, network: &Network, event: Event<'_>) -> io::Result<()>;
+
+    /// Takes note of what happened to a frame on its way, behind the events of the frame and its copies, if the
+    /// engine watches ([`Engine::watch`]).
+    ///
+    /// # Errors
+    /// As [`Self::event`].
+    fn watched(&mut self, network: &Network, watched: &Watched<'_>) -> io::Result<()> {
+        _ = (network, watched);
+        Ok(())
+    }
+}
+
+/// What happened to a frame that came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// Which of the frames that came in, from 1 on; those that the network sends by itself do not count.
+    pub number: u64,
+    /// Where it came in.
+    pub ingress: AttachmentId,
+    /// The frame.
+    pub octets: &'a [u8],
+    /// Its way.
+    pub trace: &'a Trace,
 }
 
 /// Takes note of nothing.
@@ -106,6 +129,8 @@ pub struct Engine {
     held: Option<Item>,
     /// The program that the script waits for, and where it runs.
     running: Option<(NamespaceId, Item)>,
+    /// The way of the frame that came in last, while somebody watches.
+    trace: Option<Box<Trace>>,
 }
 
 impl Engine {
@@ -134,6 +159,7 @@ impl Engine {
             setting_up: false,
             held: None,
             running: None,
+            trace: None,
         }
     }
 
@@ -142,6 +168,12 @@ impl Engine {
     /// anything else; without, nobody is simulated.
     pub fn simulate_hosts(&mut self, fed: Vec<String>) {
         self.hosts = Hosts::all_but(fed);
+    }
+
+    /// Watches the frames that come in from now on, or no longer: [`Sink::watched`] is told of their ways. What
+    /// becomes of them does not change.
+    pub fn watch(&mut self, on: bool) {
+        self.trace = on.then(Box::default);
     }
 
     /// Lets frames that the network itself sends, and that bridges of the network take, be taken later: after
@@ -288,14 +320,13 @@ impl Engine {
         octets: &[u8],
         sink: &mut impl Sink,
     ) -> io::Result<()> {
-        forward(
-            &self.plan,
-            self.now,
-            ingress,
-            &[octets],
-            &mut self.counters,
-            &mut self.egress,
-        );
+        let (plan, counters, egress) = (&self.plan, &mut self.counters, &mut self.egress);
+        match &mut self.trace {
+            None => forward(plan, self.now, ingress, &[octets], counters, egress),
+            Some(trace) => {
+                forward_watched(plan, self.now, ingress, octets, counters, egress, trace);
+            }
+        }
         self.frames += 1;
         for verdict in self.egress.verdicts() {
             let event = Event::Frame {
@@ -309,6 +340,16 @@ impl Engine {
             sink.event(self.now, self.control.network(), event)?;
         }
         self.tell_copies(octets, sink)?;
+        if let Some(trace) = &self.trace {
+            let number = self.frames - self.originated;
+            let watched = Watched {
+                number,
+                ingress,
+                octets,
+                trace,
+            };
+            sink.watched(self.control.network(), &watched)?;
+        }
         self.trap(octets);
         self.drain(sink)
     }

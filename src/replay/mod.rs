@@ -26,10 +26,10 @@ mod summary;
 mod travelling;
 
 pub use crate::host::MAX_IN_AN_INSTANT;
-pub use engine::{Engine, Event, Sink, Stopped};
+pub use engine::{Engine, Event, Sink, Stopped, Watched};
 pub use feed::feed;
 pub use hosts::MAX_HOSTS;
 pub use input::{InputError, InputReport, Inputs};
 pub use names::FileNames;
-pub use recorder::{Outputs, Recorder, notes};
+pub use recorder::{MAX_EXPLAINED, Outputs, Recorder, notes};
 pub use summary::{CommandSummary, InputSummary, Summary};

@@ -6,10 +6,11 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{CommandSummary, Event, FileNames, Sink};
+use super::{CommandSummary, Event, FileNames, Sink, Watched};
 use crate::attach::capture::{Direction, Endpoint, PcapSink, PcapngSink, Stats, WrittenFrame};
 use crate::control::Reply;
 use crate::control::summary::label;
+use crate::explain::{Explanation, Which};
 use crate::iproute::script::Item;
 use crate::netdev::{Kind, Network};
 use crate::switch::{AttachmentId, Counters, Lost, Side, Verdict};
@@ -17,6 +18,9 @@ use crate::time::Instant;
 
 /// Octets of a file of `--out-dir` that are held back before it is opened to append them.
 const SPILL: usize = 64 * 1024;
+
+/// Explanations that are kept for the summary.
+pub const MAX_EXPLAINED: usize = 10_000;
 
 /// Where captures go.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +47,9 @@ pub struct Recorder {
     print: Option<(Box<dyn Write>, Box<dyn Write>)>,
     commands: Vec<CommandSummary>,
     comments: Vec<String>,
+    /// Which frames are explained.
+    explains: Option<Which>,
+    explained: Vec<Explanation>,
 }
 
 impl Recorder {
@@ -67,7 +74,19 @@ impl Recorder {
             print: None,
             commands: Vec::new(),
             comments: Vec::new(),
+            explains: None,
+            explained: Vec::new(),
         }
+    }
+
+    /// Explains some frames, if the engine watches them: prints it, or keeps at most [`MAX_EXPLAINED`].
+    pub fn explain(&mut self, which: Which) {
+        self.explains = Some(which);
+    }
+
+    /// Takes the explanations that were kept.
+    pub fn take_explained(&mut self) -> Vec<Explanation> {
+        std::mem::take(&mut self.explained)
     }
 
     /// Opens the captures. `base` is the time of t = 0, in nanoseconds since 1970.
@@ -221,6 +240,19 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    fn watched(&mut self, network: &Network, it: &Watched<'_>) -> io::Result<()> {
+        let wanted = |which: &Which| {
+            let at = &network.attachments()[it.ingress.index()].name;
+            which.wants(it.number, at, it.octets, it.trace.verdict())
+        };
+        if !self.explains.as_ref().is_some_and(wanted) {
+            return Ok(());
+        }
+        self.explain_one(Explanation::new(
+            network, it.trace, it.number, it.ingress, it.octets,
+        ))
+    }
+
     fn event(&mut self, now: Instant, network: &Network, event: Event<'_>) -> io::Result<()> {
         match event {
             Event::Command { item, reply } => self.command(now, item, reply),
@@ -272,6 +304,19 @@ impl Sink for Recorder {
                 };
                 self.write(now, network, egress, frame)
             }
+        }
+    }
+}
+
+impl Recorder {
+    fn explain_one(&mut self, explanation: Explanation) -> io::Result<()> {
+        match &mut self.print {
+            Some((stdout, _)) => writeln!(stdout, "{explanation}"),
+            None if self.explained.len() < MAX_EXPLAINED => {
+                self.explained.push(explanation);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 }

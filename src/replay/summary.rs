@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Engine, InputReport};
 use crate::control::Reply;
 use crate::control::summary::Traffic;
+use crate::explain::Explanation;
 use crate::iproute::script::Item;
 use crate::time::Instant;
 
@@ -30,6 +31,9 @@ pub struct Summary {
     pub commands: Vec<CommandSummary>,
     /// What the reader should know before trusting the counts.
     pub warnings: Vec<String>,
+    /// Frames explained, if that was asked for (JSON only; else they print at once).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub explained: Vec<Explanation>,
 }
 
 /// One capture.
@@ -106,6 +110,7 @@ impl Summary {
             ),
             warnings: inputs.iter().flat_map(warnings).collect(),
             commands,
+            explained: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod captures;
 mod check;
 mod compare;
+mod explain;
 mod fixtures;
 mod hosts;
 mod malformed;
