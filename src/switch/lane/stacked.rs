@@ -1,7 +1,8 @@
 //! Unicast without a tag by way of macvlans, or of ipvlan devices in mode l2: from the wire of the netdev that
 //! they stand on, or from one of them.
 //!
-//! Measured (`tools/instructions`), of a bridge's 290: macvlans 120 to 155, where the long way took 353.
+//! Measured (`tools/instructions`), of a bridge's 255: macvlans 125 to 160, where the long way took 353; ipvlan
+//! devices 105 to 245, of 490.
 
 use crate::switch::egress::{Copy, Egress, emit};
 use crate::switch::ipvlan::{IpvlanFlag, IpvlanMode, PlanIpvlan};
