@@ -1,7 +1,8 @@
 //! What happened to one frame on its way: hop by hop, with what was looked up, learned and decided.
 //!
 //! A walk ([`super::path`]) tells whoever *watches* it. The watcher is a type: most walks have `()`, of which
-//! every method is empty and compiles to nothing, and [`forward_watched`](super::forward_watched) has a [`Trace`].
+//! every method is empty, and [`forward_watched`](super::forward_watched) has a [`Trace`]. The long way costs what
+//! it did without (within 1 %, `tools/instructions`).
 //! So what is explained is the way itself and no second telling of it. A trace changes nothing: with and without,
 //! a frame leads to the same octets, counters and tables (`control::trace_tests`).
 //!
