@@ -31,10 +31,11 @@ use std::time::Duration;
 
 use crate::payload::{self, Essence};
 
-/// The protocols (`ETH_P_*`) that a frame of a scenario may carry: the kernel side listens to these.
+/// The protocols (`ETH_P_*`) that a frame of a scenario may carry: the kernel side listens to these. The last
+/// is how a mark begins, which a tag takes for its type where there is nothing else behind it.
 pub(crate) const PROTOCOLS: &[u16] = &[
     0x88b5, 0x0800, 0x0806, 0x86dd, 0x88cc, 0x8809, 0x888e, 0x8808, 0x9000, 0x8100, 0x88a8, 0x0001,
-    0x0004,
+    0x0004, 0x7473,
 ];
 
 /// One line of a scenario.
