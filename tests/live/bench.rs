@@ -157,6 +157,7 @@ impl Run {
             stdout: BufReader::new(child.stdout.take().unwrap()),
             stderr: BufReader::new(child.stderr.take().unwrap()),
             child,
+            said: String::new(),
             _folder: self.folder,
         }
     }
@@ -167,18 +168,32 @@ pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
+    /// What was read of both so far.
+    said: String,
     _folder: tempfile::TempDir,
 }
 
 impl Running {
     /// Waits for a line of standard output that contains a text, and returns it.
     pub(crate) fn await_line(&mut self, text: &str) -> String {
-        await_in(&mut self.stdout, text)
+        let line = await_in(&mut self.stdout, &mut self.said, text);
+        line.unwrap_or_else(|| self.ended_before(text))
     }
 
     /// Waits for a line of standard error.
     pub(crate) fn await_error(&mut self, text: &str) -> String {
-        await_in(&mut self.stderr, text)
+        let line = await_in(&mut self.stderr, &mut self.said, text);
+        line.unwrap_or_else(|| self.ended_before(text))
+    }
+
+    /// Fails, with all that the program printed.
+    fn ended_before(&mut self, text: &str) -> ! {
+        // One of the two has ended; should the other not have, it does now.
+        let _ = self.child.kill();
+        let mut said = std::mem::take(&mut self.said);
+        let _ = self.stdout.read_to_string(&mut said);
+        let _ = self.stderr.read_to_string(&mut said);
+        panic!("ended before it said {text:?}, having said:\n{said}");
     }
 
     /// Sends a signal.
@@ -211,14 +226,15 @@ impl Running {
     }
 }
 
-fn await_in(from: &mut impl BufRead, text: &str) -> String {
-    let mut line = String::new();
+fn await_in(from: &mut impl BufRead, said: &mut String, text: &str) -> Option<String> {
     loop {
-        line.clear();
-        let length = from.read_line(&mut line).unwrap();
-        assert!(length > 0, "ended before it said {text:?}");
+        let begin = said.len();
+        if from.read_line(said).unwrap() == 0 {
+            return None;
+        }
+        let line = &said[begin..];
         if line.contains(text) {
-            return line.trim_end().to_owned();
+            return Some(line.trim_end().to_owned());
         }
     }
 }

@@ -72,14 +72,14 @@ fn a_loop_outside_is_told_of_and_cut() {
         assert_eq!(
             shown["blocked"].as_array().map(Vec::len),
             Some(1),
-            "{shown}"
+            "{shown} {end:?}"
         );
         let loops = shown["loops"].as_array().unwrap();
         let total = loops
             .iter()
             .map(|it| it["blocks"].as_u64().unwrap())
             .sum::<u64>();
-        assert_eq!(total, blocks, "{shown}");
+        assert_eq!(total, blocks, "{shown} {end:?}");
         assert_eq!(loops[0]["outside"], true);
     }
     for part in [

@@ -20,12 +20,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Makes the namespace.
+    /// Makes the namespace. Its netdevs answer ARP for their own addresses only: all stacks of the switches
+    /// under test are in it, ours too, and the station's address would be the answer of whichever is first.
     pub(crate) fn new() -> Self {
         let mut holder = Command::new("unshare")
             .args(["-n", "-m", "sh", "-c"])
             .arg(format!(
-                "mount -t sysfs sysfs /sys; ip link set lo up; echo ready; exec sleep {AT_MOST}"
+                "mount -t sysfs sysfs /sys; ip link set lo up; \
+                 echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore; echo ready; exec sleep {AT_MOST}"
             ))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -299,12 +301,8 @@ impl Ovs {
 
     /// Makes a bridge with these ports. `protocol`: its settings in the words of `ovs-vsctl set bridge`.
     pub(crate) fn bridge(&self, place: &Place, name: &str, protocol: &str, ports: &[&str]) {
-        // An address of its own: one that it takes from its ports may become another when a port's link goes
-        // down, and then nobody answers to the one that stations know.
-        let mut line = format!(
-            "add-br {name} -- set bridge {name} datapath_type=netdev \
-             other_config:hwaddr=02:00:00:00:0f:01 {protocol}"
-        );
+        let mut line =
+            format!("add-br {name} -- set bridge {name} datapath_type=netdev {protocol}");
         for (number, port) in (1..).zip(ports) {
             line += &format!(
                 " -- add-port {name} {port} -- set port {port} other_config:stp-port-num={number} \
