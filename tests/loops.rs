@@ -568,7 +568,7 @@ fn slow_repetition_by_two_ports_is_no_loop() {
         lab.send("p3", &octets);
         lab.pass_millis(1);
         lab.send("p1", &octets);
-        lab.pass_millis(39);
+        lab.pass_millis(139);
     }
     assert_eq!(lab.news(), [""; 0]);
 }

@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Pings until all comes back: a switch's tables may follow its tree with some delay.
+pub(crate) const PING: &str = "for n in 0 1 2 3 4 5 6 7 8 9; do \
+     r=$(ping -qc 3 -i 0.2 -W 1 10.0.0.9 | grep received); echo \"PING: $r\"; \
+     case \"$r\" in *\" 3 received\"*) break;; esac; done";
+
 /// Returns from the test, with the reason, unless there are privileges and these programs.
 macro_rules! need {
     ($($program:literal),*) => {

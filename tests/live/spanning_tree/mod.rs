@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::thread;
 
-use crate::bench::{self, Run, Running, need};
+use crate::bench::{self, PING, Run, Running, need};
 use crate::place::{Kernel, Ovs, Place, State, Times, unique};
 
 /// As short as the kernel takes.
@@ -29,11 +29,6 @@ const OTHER: u16 = 0x8000;
 
 /// Looks at our bridge in each phase of a script, at most: some 40 seconds.
 const LOOKS: usize = 160;
-
-/// Pings until all comes back: a switch's tables may follow its tree with some delay.
-const PING: &str = "for n in 0 1 2 3 4 5 6 7 8 9; do \
-     r=$(ping -qc 3 -i 0.2 -W 1 10.0.0.9 | grep received); echo \"PING: $r\"; \
-     case \"$r\" in *\" 3 received\"*) break;; esac; done";
 
 /// Our side: br0 in the other's namespace with `--host`, a host behind it, and a script in phases that
 /// the test ends one by one.
