@@ -38,6 +38,9 @@ const MANNER: Manner = Manner {
     slowly: false,
 };
 
+/// Frames that a step may lead to: a hundred times what the largest scenario floods.
+const STORM: usize = 100_000;
+
 /// Says why the kernel's side cannot run here, if so.
 pub(crate) fn unavailable() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
@@ -208,6 +211,8 @@ struct Kernel {
     pairs: usize,
     /// There have been macvlans: what is for groups waits in a queue of theirs.
     macvlans: bool,
+    /// Frames taken in since the last step began.
+    taken: usize,
     /// What the socket of all protocols saw, by step and netdev, and how the sockets of single protocols
     /// saw it.
     seen: HashMap<(usize, u32), Vec<Sighting>>,
@@ -231,6 +236,7 @@ impl Kernel {
             queries: false,
             pairs: 0,
             macvlans: false,
+            taken: 0,
             seen: HashMap::new(),
             passed: HashMap::new(),
             record: Record::default(),
@@ -458,6 +464,7 @@ impl Kernel {
             }
         };
         let patience = PollTimeout::try_from(patience).expect("milliseconds");
+        self.taken = 0;
         loop {
             let mut fds: Vec<PollFd<'_>> = self
                 .sockets()
@@ -488,6 +495,12 @@ impl Kernel {
                 let Some(sighting) = socket.receive()? else {
                     return Ok(());
                 };
+                self.taken += 1;
+                if self.taken > STORM {
+                    return Err(io::Error::other(
+                        "a storm: a frame of the scenario goes round",
+                    ));
+                }
                 let Some(step) = owner(&sighting.octets) else {
                     continue;
                 };
