@@ -3,12 +3,14 @@
 //! the standard library's sockets.
 
 use std::io;
-use std::mem::{size_of, size_of_val, zeroed};
+use std::mem::{size_of_val, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use nix::libc;
+
+use super::{check, length_of, set_option};
 
 /// Datagrams that one call receives at most.
 pub const MANY: usize = 64;
@@ -175,14 +177,14 @@ fn membership(
                 imr_address: raw4(Ipv4Addr::UNSPECIFIED),
                 imr_ifindex: signed(ifindex)?,
             };
-            set_value(&socket, libc::IPPROTO_IP, four, &request)
+            set_option(&socket, libc::IPPROTO_IP, four, &request)
         }
         IpAddr::V6(group) => {
             let request = libc::ipv6_mreq {
                 ipv6mr_multiaddr: raw6(group),
                 ipv6mr_interface: ifindex,
             };
-            set_value(&socket, libc::IPPROTO_IPV6, six, &request)
+            set_option(&socket, libc::IPPROTO_IPV6, six, &request)
         }
     }
 }
@@ -209,7 +211,7 @@ pub fn way_mtu(to: IpAddr, ifindex: u32) -> io::Result<u32> {
     }
     // SAFETY: the pointer is to a live `sockaddr_storage`, of which `length` octets are set.
     check(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) })?;
-    let (mut value, mut size) = (0i32, octets_of::<i32>());
+    let (mut value, mut size) = (0i32, length_of::<i32>());
     // SAFETY: the pointers are to a live integer and its size.
     check(unsafe {
         libc::getsockopt(
@@ -290,7 +292,7 @@ pub fn send(socket: BorrowedFd<'_>, heading: &Heading, pieces: [&[u8]; 2]) -> io
 fn append<T>(message: &libc::msghdr, at: usize, level: i32, kind: i32, value: T) -> usize {
     // SAFETY: these only compute.
     let (space, length) = unsafe {
-        let size = octets_of::<T>();
+        let size = length_of::<T>();
         (
             libc::CMSG_SPACE(size) as usize,
             libc::CMSG_LEN(size) as usize,
@@ -347,7 +349,7 @@ pub fn receive(
         };
         let header = &mut messages[count].msg_hdr;
         header.msg_name = (&raw mut names[count]).cast();
-        header.msg_namelen = octets_of::<libc::sockaddr_in6>();
+        header.msg_namelen = length_of::<libc::sockaddr_in6>();
         header.msg_iov = &raw mut vectors[count];
         header.msg_iovlen = 1;
         header.msg_control = controls[count].as_mut_ptr().cast();
@@ -441,7 +443,7 @@ fn refuse_all(socket: &OwnedFd) -> io::Result<()> {
         len: 1,
         filter: &raw mut keep_none,
     };
-    set_value(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+    set_option(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
 const fn raw4(ip: Ipv4Addr) -> libc::in_addr {
@@ -474,7 +476,7 @@ fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t)
             };
             // SAFETY: a `sockaddr_storage` has room and alignment for every kind of address.
             unsafe { ptr::write((&raw mut raw).cast(), it) };
-            octets_of::<libc::sockaddr_in>()
+            length_of::<libc::sockaddr_in>()
         }
         SocketAddr::V6(v6) => {
             let it = libc::sockaddr_in6 {
@@ -486,7 +488,7 @@ fn raw_address(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t)
             };
             // SAFETY: as above.
             unsafe { ptr::write((&raw mut raw).cast(), it) };
-            octets_of::<libc::sockaddr_in6>()
+            length_of::<libc::sockaddr_in6>()
         }
     };
     (raw, length)
@@ -507,39 +509,13 @@ fn address_of(raw: &libc::sockaddr_in6) -> SocketAddr {
 }
 
 fn set(socket: &OwnedFd, level: i32, name: i32, value: i32) -> io::Result<()> {
-    set_value(socket, level, name, &value)
-}
-
-fn set_value<T>(socket: &impl AsRawFd, level: i32, name: i32, value: &T) -> io::Result<()> {
-    // SAFETY: the pointer is to a live value of the length given, which is only read.
-    check(unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            ptr::from_ref(value).cast(),
-            octets_of::<T>(),
-        )
-    })
-    .map(drop)
+    set_option(socket, level, name, &value)
 }
 
 /// A constant that C declares wider than the field it is for.
 #[allow(clippy::cast_possible_truncation)]
 const fn family(constant: libc::c_int) -> libc::sa_family_t {
     constant as libc::sa_family_t
-}
-
-#[allow(clippy::cast_possible_truncation)] // sizes of a few octets
-const fn octets_of<T>() -> libc::socklen_t {
-    size_of::<T>() as libc::socklen_t
-}
-
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    match result {
-        -1 => Err(io::Error::last_os_error()),
-        result => Ok(result),
-    }
 }
 
 #[cfg(test)]

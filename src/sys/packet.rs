@@ -5,7 +5,7 @@
 //! They leave many in a system call.
 
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::zeroed;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::slice;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use nix::libc;
 
 use super::mapping::Mapping;
+use super::{check, length_of, set_option};
 
 /// All protocols, in network byte order as the socket calls want it.
 const ALL_PROTOCOLS: u16 = small(libc::ETH_P_ALL).to_be();
@@ -80,7 +81,7 @@ pub fn open(ifindex: u32) -> io::Result<(OwnedFd, Ring)> {
         libc::bind(
             socket.as_raw_fd(),
             (&raw const address).cast(),
-            length_of(&address),
+            length_of::<libc::sockaddr_ll>(),
         )
     })?;
     Ok((socket, ring))
@@ -210,7 +211,7 @@ impl Ring {
 /// That.
 pub fn check_interface(socket: BorrowedFd<'_>) -> io::Result<()> {
     let mut error: libc::c_int = 0;
-    let mut length = length_of(&error);
+    let mut length = length_of::<libc::c_int>();
     // SAFETY: the pointers are to a live integer and its size.
     check(unsafe {
         libc::getsockopt(
@@ -226,7 +227,7 @@ pub fn check_interface(socket: BorrowedFd<'_>) -> io::Result<()> {
     }
     // SAFETY: all-zero octets are a valid `sockaddr_ll`.
     let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-    let mut length = length_of(&address);
+    let mut length = length_of::<libc::sockaddr_ll>();
     // SAFETY: the pointers are to a live `sockaddr_ll` and its size.
     check(unsafe {
         libc::getsockname(
@@ -347,40 +348,8 @@ fn set_room(socket: &OwnedFd, octets: i32, [force, ask]: [libc::c_int; 2]) -> io
         .or_else(|_| set_option(socket, libc::SOL_SOCKET, ask, &octets))
 }
 
-fn set_option<T>(
-    socket: &OwnedFd,
-    level: libc::c_int,
-    option: libc::c_int,
-    value: &T,
-) -> io::Result<()> {
-    // SAFETY: the pointer is to a live value of the length given.
-    check(unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            std::ptr::from_ref(value).cast(),
-            length_of(value),
-        )
-    })
-    .map(drop)
-}
-
 /// A constant that C declares wider than the field it is for.
 #[allow(clippy::cast_possible_truncation)]
 const fn small(constant: libc::c_int) -> u16 {
     constant as u16
-}
-
-#[allow(clippy::cast_possible_truncation)] // sizes of a few octets
-const fn length_of<T>(_: &T) -> libc::socklen_t {
-    size_of::<T>() as libc::socklen_t
-}
-
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
 }

@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use nix::libc;
 
 use super::mapping::Mapping;
+use super::{check, length_of, set_option};
 
 /// Chunks of each direction, and entries of each ring.
 pub const CHUNKS: u32 = 512;
@@ -82,14 +83,14 @@ pub fn open(ifindex: u32, queue: u32, chunk: usize) -> io::Result<(Socket, Recei
         flags: 0,
         tx_metadata_len: 0,
     };
-    set_option(&socket, libc::XDP_UMEM_REG, &register)?;
+    set_option(&socket, libc::SOL_XDP, libc::XDP_UMEM_REG, &register)?;
     for ring in [
         libc::XDP_UMEM_FILL_RING,
         libc::XDP_UMEM_COMPLETION_RING,
         libc::XDP_RX_RING,
         libc::XDP_TX_RING,
     ] {
-        set_option(&socket, ring, &CHUNKS)?;
+        set_option(&socket, libc::SOL_XDP, ring, &CHUNKS)?;
     }
     let offsets = offsets(&socket)?;
     let address = size_of::<u64>();
@@ -119,7 +120,13 @@ pub fn open(ifindex: u32, queue: u32, chunk: usize) -> io::Result<(Socket, Recei
     }
     fill.publish();
     // SAFETY: the pointer is to a live `sockaddr_xdp` of the length given.
-    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const to).cast(), length_of(&to)) })?;
+    check(unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const to).cast(),
+            length_of::<libc::sockaddr_xdp>(),
+        )
+    })?;
     let shared = Arc::new(Shared {
         socket,
         memory,
@@ -192,7 +199,7 @@ impl Receiver {
     /// That.
     pub fn check_interface(&self) -> io::Result<()> {
         let mut error: libc::c_int = 0;
-        let mut length = length_of(&error);
+        let mut length = length_of::<libc::c_int>();
         // SAFETY: the pointers are to a live integer and its size.
         check(unsafe {
             libc::getsockopt(
@@ -405,7 +412,7 @@ impl Ring {
 fn offsets(socket: &OwnedFd) -> io::Result<libc::xdp_mmap_offsets> {
     // SAFETY: all-zero octets are a valid `xdp_mmap_offsets`.
     let mut offsets: libc::xdp_mmap_offsets = unsafe { zeroed() };
-    let mut length = length_of(&offsets);
+    let mut length = length_of::<libc::xdp_mmap_offsets>();
     // SAFETY: the pointers are to a live value and its size.
     check(unsafe {
         libc::getsockopt(
@@ -416,36 +423,9 @@ fn offsets(socket: &OwnedFd) -> io::Result<libc::xdp_mmap_offsets> {
             &raw mut length,
         )
     })?;
-    if length != length_of(&offsets) {
+    if length != length_of::<libc::xdp_mmap_offsets>() {
         // Before Linux 5.4, rings have no flags.
         return Err(io::ErrorKind::Unsupported.into());
     }
     Ok(offsets)
-}
-
-fn set_option<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> io::Result<()> {
-    // SAFETY: the pointer is to a live value of the length given.
-    check(unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_XDP,
-            option,
-            ptr::from_ref(value).cast(),
-            length_of(value),
-        )
-    })
-    .map(drop)
-}
-
-#[allow(clippy::cast_possible_truncation)] // sizes of a few octets
-const fn length_of<T>(_: &T) -> libc::socklen_t {
-    size_of::<T>() as libc::socklen_t
-}
-
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
 }
