@@ -478,6 +478,8 @@ impl Watch for &mut Trace {
         }
         if self.hops.len() == MAX_HOPS {
             self.left_out += 1;
+            // What happens here is of no hop that is kept.
+            self.current = None;
             return mark;
         }
         self.current = u32::try_from(self.hops.len()).ok();
