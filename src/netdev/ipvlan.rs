@@ -107,8 +107,8 @@ impl Network {
             permanent: given.is_none().then_some(mac),
         }));
         let mark = self.mark();
+        link.mtu = Some(own_mtu);
         let id = self.register(link, "ipvlan", kind, Some(mac))?;
-        self.netdev_mut(id).mtu = own_mtu;
         if let Err(refusal) = self.check_height(lower) {
             self.forget_since(&mark);
             return Err(refusal);

@@ -521,6 +521,13 @@ impl Network {
         self.set_rx_mode(id);
     }
 
+    /// Tells of a change of a netdev that is up (`NETDEV_CHANGE`): IPv6 begins at last where it may.
+    pub(super) fn tell_of_change(&mut self, id: NetdevId) {
+        if self.netdev(id).up && self.carrier(id) {
+            self.netdev_mut(id).begin_ipv6();
+        }
+    }
+
     /// Returns the least and the greatest MTU a netdev takes; 0 as the greatest is no bound.
     #[must_use]
     pub fn mtu_range(&self, id: NetdevId) -> MtuRange {
@@ -653,7 +660,11 @@ impl Network {
 
     /// `multicast on|off`.
     pub fn set_multicast(&mut self, id: NetdevId, on: bool) {
-        self.netdev_mut(id).multicast = on;
+        let netdev = self.netdev_mut(id);
+        if netdev.multicast != on {
+            netdev.multicast = on;
+            self.tell_of_change(id);
+        }
     }
 
     /// `arp on|off`.
@@ -664,6 +675,7 @@ impl Network {
             // Told to nobody while the netdev is down.
             if netdev.up {
                 self.forget_neighbours(id);
+                self.tell_of_change(id);
             }
             self.touch();
         }
@@ -688,7 +700,7 @@ impl Netdev {
     }
 
     /// IPv6 begins at last if only nobody was told that the MTU is large enough (`NETDEV_UP` in
-    /// `addrconf_notify`).
+    /// `addrconf_notify`). With one that is too small it stays.
     fn begin_ipv6(&mut self) {
         if self.ipv6_lags && self.mtu >= MIN_MTU_IPV6 {
             (self.ipv6_lags, self.ipv6_ready) = (false, true);

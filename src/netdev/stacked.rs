@@ -223,6 +223,7 @@ impl Network {
         if !self.netdev(id).up {
             return;
         }
+        self.tell_of_change(id);
         for upper in self.netdev(id).uppers.clone() {
             self.transfer_carrier(now, id, upper);
         }

@@ -9,7 +9,7 @@ use super::egress::{Copy, Lost, Trap, TrapKind, emit};
 use super::fdb::View;
 use super::lane::Lane;
 use super::trace::{Mark, Note, Trace, Watch, Way};
-use super::transit::{Heads, Transit, TruncatedTag};
+use super::transit::{ADDRESSES, Heads, Transit, TruncatedTag};
 use super::{
     AttachmentId, Counters, Crossing, DropReason, Egress, Key, NetdevId, PacketType, Plan,
     PlanAttachment, PlanBridge, PlanNetdev, Receive, Side, Transmit, Verdict, alarm, bridge,
@@ -971,10 +971,13 @@ impl<'a, W: Watch> Walk<'a, W> {
 
     /// [`Self::send`] of a frame in pieces.
     pub(super) fn send_pieces(&mut self, netdev: NetdevId, pieces: &[&[u8]], tag: Option<Tag>) {
-        let transit = self.generate(pieces, tag);
+        let sender = &self.plan.netdevs[netdev.index()];
+        let transit = match sender.transmit {
+            Transmit::Vlan(index) => self.generate_on_vlan_device(index, pieces, tag),
+            _ => self.generate(pieces, tag),
+        };
         let saved = (self.header, self.priority);
         (self.header, self.priority) = (self.header_of(&transit), 0);
-        let sender = &self.plan.netdevs[netdev.index()];
         if sender.up {
             self.transmit(netdev, sender, transit);
         } else {
@@ -990,6 +993,23 @@ impl<'a, W: Watch> Walk<'a, W> {
         self.header = self.header_of(&transit);
         self.receive_up(netdev, &transit);
         self.header = header;
+    }
+
+    /// [`Self::generate`], with what a VLAN device puts into the headers that its own stack makes.
+    #[cold]
+    fn generate_on_vlan_device(
+        &mut self,
+        index: u32,
+        pieces: &[&[u8]],
+        tag: Option<Tag>,
+    ) -> Transit {
+        let mut tags = Vec::new();
+        vlan::tags_in_header(self.plan, index, &mut tags);
+        let first = pieces.first().copied().unwrap_or_default();
+        let (addresses, rest) = first.split_at(first.len().min(ADDRESSES));
+        let mut all = vec![addresses, &tags, rest];
+        all.extend(pieces.iter().skip(1));
+        self.generate(&all, tag)
     }
 
     fn generate(&mut self, pieces: &[&[u8]], tag: Option<Tag>) -> Transit {

@@ -20,7 +20,9 @@ use super::macvlan::{self, Handled};
 use super::path::Walk;
 use super::trace::{Note, Watch, Way};
 use super::transit::Transit;
-use super::{DropReason, NetdevId, PacketType, PlanNetdev, Receive, Transmit, bridge, ipvlan};
+use super::{
+    DropReason, NetdevId, PacketType, Plan, PlanNetdev, Receive, Transmit, bridge, ipvlan,
+};
 use crate::wire::{ETHERNET_HEADER, TAG_LEN, Tag, TagType, is_tag_type};
 
 /// The VLAN devices on a netdev.
@@ -263,6 +265,18 @@ pub(super) fn transmit<W: Watch>(
         walk.mistaken = None;
     }
     walk.transmit_by_lower(id, vlan.lower, transit, len);
+}
+
+/// Writes the tags that are part of the headers which a VLAN device's own stack makes, the outermost first: those of
+/// the devices without `reorder_hdr` from the lowest up to this one (`vlan_dev_hard_header`).
+pub(super) fn tags_in_header(plan: &Plan, index: u32, tags: &mut Vec<u8>) {
+    let vlan = &plan.vlan_devices[index as usize];
+    if let Transmit::Vlan(below) = plan.netdevs[vlan.lower.index()].transmit {
+        tags_in_header(plan, below, tags);
+    }
+    if !vlan.reorder_hdr {
+        tags.extend(vlan.tag(0).octets());
+    }
 }
 
 /// Returns the type behind all tags of a frame; `None` if it is cut off or has eight tags

@@ -487,6 +487,64 @@ pub(crate) const CASES: &[Case] = &[
             ip -j -s link show",
     },
     Case {
+        name: "by the stack of VLAN devices without reorder_hdr, whose headers have the tag",
+        ports: 0,
+        bridge: "",
+        text: "
+            ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 up
+            ip link add link p1 name raw up type vlan id 10 reorder_hdr off
+            ip link add link raw name raw.20 up type vlan id 20 reorder_hdr off
+            ip link add link raw name raw.30 up type vlan id 30
+            ip link add link p1 name p1.40 up type vlan id 40
+            ip link add link p1.40 name p1.40.50 up type vlan id 50 reorder_hdr off
+            ip link add link raw.20 name a1 type ipvlan mode l3
+            ip link add link raw.30 name b1 type ipvlan mode l3
+            ip link add link p1.40.50 name c1 type ipvlan mode l3
+            ip link set a1 up
+            ip link set b1 up
+            ip link set c1 up
+            ip neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev raw.20 nud permanent
+            ip neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev raw.30 nud permanent
+            ip neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev p1.40.50 nud permanent
+            a1: p1 > p1 ip 10.0.0.1 10.0.0.9 => p1
+            ip -j -s link show
+            b1: p1 > p1 ip 10.0.0.1 10.0.0.9 => p1
+            ip -j -s link show
+            c1: p1 > p1 ip 10.0.0.1 10.0.0.9 => p1
+            ip -j -s link show",
+    },
+    Case {
+        name: "IPv6 comes and goes with an MTU of the lower when somebody is told",
+        ports: 0,
+        bridge: "",
+        text: "
+            ip link add br0 address 02:00:00:00:00:b0 mtu 1200 type bridge mcast_snooping 0
+            ip link add link br0 name c1 type ipvlan mode l3
+            bridge -d -j fdb show
+            ip -j -d link show type ipvlan
+            ip tuntap add p1 mode tap
+            ip link set p1 address 02:00:00:00:01:01 up
+            ip link add link p1 name a1 type ipvlan mode l2
+            ip link set a1 up
+            ip link set p1 mtu 1200
+            ip link set a1 mtu 1000
+            ip link set p1 mtu 1500
+            ip -j -d link show type ipvlan
+            ip link set a1 type ipvlan mode l3
+            ip -j -d link show type ipvlan
+            ip link set p1 mtu 1200
+            ip -j -d link show type ipvlan
+            ip link set a1 down
+            ip link set a1 up
+            ip -j -d link show type ipvlan
+            ip link set p1 mtu 1500
+            ip -j -d link show type ipvlan
+            ip link set a1 multicast off
+            ip -j -d link show type ipvlan
+            bridge -d -j fdb show",
+    },
+    Case {
         name: "on a bridge, whose ports are the wire",
         ports: 2,
         bridge: "",
