@@ -21,7 +21,7 @@ use super::link::{MtuRange, NewLink};
 use super::stacked::Stacked;
 use super::{Errno, Kind, Network, Refusal};
 use crate::switch::macvlan::{Filter, Members, Mode, PlanMacvlan, PlanMacvlanPort};
-use crate::switch::{AttachmentId, NetdevId, PlanNetdev, Receive};
+use crate::switch::{AttachmentId, NetdevId, PlanNetdev};
 use crate::time::Instant;
 use crate::wire::MacAddr;
 
@@ -703,14 +703,13 @@ pub(super) fn compile_macvlan(
     netdev: NetdevId,
     compiled: &PlanNetdev,
 ) -> PlanMacvlan {
-    let last = compiled.up && compiled.receive == Receive::Stack && compiled.underlay.is_none();
     PlanMacvlan {
         netdev,
         port,
         mode: macvlan.mode,
         nodst: macvlan.flags.nodst,
         carrier: macvlan.stacked.carrier,
-        stack: last.then_some(compiled.stack),
+        stack: (compiled.up && compiled.is_last()).then_some(compiled.stack),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::lane::flood::Outlet;
+use super::lane::Outlet;
 use super::trail::Trail;
 use super::transit::{Edit, Heads, Transit};
 use super::{AttachmentCounters, AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};

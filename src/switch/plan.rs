@@ -266,6 +266,13 @@ impl PlanNetdev {
     pub const fn longest(&self) -> usize {
         self.mtu as usize + ETHERNET_HEADER + TAG_LEN
     }
+
+    /// Whether its stack is all that a frame without a tag that it receives can come to.
+    #[inline]
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.receive == Receive::Stack && self.underlay.is_none()
+    }
 }
 
 /// The first handler of a frame received on a netdev.

@@ -1,7 +1,8 @@
 //! To a known station of one bridge, from and to a plain port.
 //!
-//! Measured (`tools/instructions`): 255 instructions, of some 430 on the long way.
+//! Measured (`tools/instructions`): 258 instructions, of some 430 on the long way.
 
+use super::Outlet;
 use crate::switch::bridge::count_learned;
 use crate::switch::egress::{Copy, Egress, enqueue};
 use crate::switch::path::{Header, Walk};
@@ -11,7 +12,7 @@ use crate::switch::{
     AttachmentCounters, AttachmentId, Counters, Key, NetdevCounters, NetdevId, PacketType, Plan,
     PlanBridge, PlanNetdev, PlanPort, PlanVlan, PlanVlans, PortNo, Receive, Side, Transmit,
 };
-use crate::wire::{ETHERNET_HEADER, MacAddr, TAG_LEN, Tag, Vid, is_tag_type};
+use crate::wire::{ETHERNET_HEADER, TAG_LEN, Tag, Vid, is_tag_type};
 
 /// A way into a bridge by a plain port, on which frames between known stations need nothing but their
 /// addresses looked up.
@@ -40,7 +41,7 @@ enum Entrance {
     Peer { sender: NetdevId, port: NetdevId },
 }
 
-/// Where frames to a port leave, looked up once a batch, and what of them is still to be counted there.
+/// Where frames to a port leave in a VLAN, looked up once a batch, and what of them is still to be counted there.
 #[derive(Clone, Copy)]
 struct Exit {
     /// The port, `None` for none yet, and the VLAN.
@@ -48,14 +49,8 @@ struct Exit {
     vid: Option<Vid>,
     /// In the VLAN, frames leave with a tag.
     tagged: bool,
-    /// Its netdev.
-    netdev: NetdevId,
-    /// Octets of the longest frame, a tag not counted, that surely gets there: 0 if something bars the way.
-    longest: usize,
-    /// Nothing else can be behind it.
-    attachment: AttachmentId,
-    /// The netdev at the far end of the veth pair that leads there, and its address.
-    peer: Option<(NetdevId, MacAddr)>,
+    /// `None` if something bars the way.
+    outlet: Option<Outlet>,
     /// Frames that were sent, and their octets.
     frames: u64,
     octets: u64,
@@ -192,10 +187,10 @@ impl<'a> BridgeLane<'a> {
                 Some(_) => exit.tagged,
             };
             let bare = octets.len() - tag.map_or(0, |_| TAG_LEN);
-            if bare > exit.longest {
+            let Some(outlet) = exit.outlet.filter(|it| bare <= it.longest) else {
                 break;
-            }
-            let kind = match exit.peer {
+            };
+            let kind = match outlet.peer {
                 None => PacketType::Host,
                 // A stack gets no tags here.
                 Some(_) if leaves_tagged => break,
@@ -226,7 +221,7 @@ impl<'a> BridgeLane<'a> {
             exit.frames += 1;
             exit.octets += len as u64;
             let copy = Copy { frame, kind, edit };
-            enqueue(queues, touched, exit.attachment, copy);
+            enqueue(queues, touched, outlet.attachment, copy);
             octets_taken += octets.len() as u64;
             number += 1;
         }
@@ -259,48 +254,19 @@ impl<'a> BridgeLane<'a> {
     /// Where frames to a port leave.
     #[inline(never)]
     fn exit(&self, netdevs: &[PlanNetdev], to: PortNo, vlan: Vlan<'_>) -> Exit {
-        let barred = Exit {
-            to: Some(to),
-            vid: vlan.map(|(vid, _)| vid),
-            tagged: vlan.is_some_and(|(_, vlan)| !vlan.untagged.contains(to)),
-            ..Exit::NONE
-        };
         let open = |port: &&PlanPort| {
             !self.port.barred.contains(to)
                 && port.state == PortState::Forwarding
                 && port.backup.is_none()
                 && vlan.is_none_or(|(_, vlan)| vlan.egress.contains(to))
         };
-        let Some(port) = self.bridge.port(to).filter(open) else {
-            return barred;
-        };
-        let netdev = &netdevs[port.netdev.index()];
-        let exit = Exit {
-            netdev: port.netdev,
-            ..barred
-        };
-        match netdev.transmit {
-            Transmit::Wire(attachment) if netdev.up => Exit {
-                longest: netdev.longest(),
-                attachment,
-                ..exit
-            },
-            Transmit::Peer(id) if netdev.up => {
-                let peer = &netdevs[id.index()];
-                let plain = peer.receive == Receive::Stack
-                    && peer.uppers.is_none()
-                    && peer.underlay.is_none();
-                match plain && peer.up {
-                    true => Exit {
-                        longest: netdev.longest().min(peer.longest()),
-                        attachment: peer.stack,
-                        peer: Some((id, peer.mac)),
-                        ..exit
-                    },
-                    false => barred,
-                }
-            }
-            _ => barred,
+        let port = self.bridge.port(to).filter(open);
+        Exit {
+            to: Some(to),
+            vid: vlan.map(|(vid, _)| vid),
+            tagged: vlan.is_some_and(|(_, vlan)| !vlan.untagged.contains(to)),
+            outlet: port.and_then(|port| Outlet::of(netdevs, port.netdev)),
+            ..Exit::NONE
         }
     }
 
@@ -328,26 +294,15 @@ impl Exit {
         to: None,
         vid: None,
         tagged: false,
-        netdev: NetdevId(0),
-        longest: 0,
-        attachment: AttachmentId(0),
-        peer: None,
+        outlet: None,
         frames: 0,
         octets: 0,
     };
 
     /// Counts what was sent.
     fn count(&self, attachments: &mut [AttachmentCounters], netdevs: &mut [NetdevCounters]) {
-        if self.frames == 0 {
-            return;
-        }
-        attachments[self.attachment.index()].frames_out += self.frames;
-        attachments[self.attachment.index()].octets_out += self.octets;
-        netdevs[self.netdev.index()].tx_packets += self.frames;
-        netdevs[self.netdev.index()].tx_bytes += self.octets;
-        if let Some((peer, _)) = self.peer {
-            netdevs[peer.index()].rx_packets += self.frames;
-            netdevs[peer.index()].rx_bytes += self.octets;
+        if let Some(outlet) = self.outlet.filter(|_| self.frames > 0) {
+            outlet.count((self.frames, self.octets), attachments, netdevs);
         }
     }
 }

@@ -9,14 +9,17 @@
 //! property test (`control::lane_tests`).
 
 mod bridge;
-pub(super) mod flood;
+mod flood;
 mod stacked;
 
 use bridge::BridgeLane;
 use stacked::StackedLane;
 
 use super::path::Walk;
-use super::{AttachmentId, Plan};
+use super::{
+    AttachmentCounters, AttachmentId, NetdevCounters, NetdevId, Plan, PlanNetdev, Transmit,
+};
+use crate::wire::MacAddr;
 
 /// A way that begins at an attachment and on which most frames need little more than an address looked up.
 pub(super) enum Lane<'a> {
@@ -57,5 +60,59 @@ impl<'a> Lane<'a> {
             Self::Stacked(lane) => lane.count(walk),
         };
         walk.counters.attachments[ingress.index()].forwarded += frames;
+    }
+}
+
+/// Where frames to a bridge port leave: nothing but an attachment is behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlet {
+    /// The port's netdev.
+    netdev: NetdevId,
+    attachment: AttachmentId,
+    /// The netdev at the far end of the veth pair that leads there, and its address.
+    peer: Option<(NetdevId, MacAddr)>,
+    /// Octets of the longest frame, a tag not counted, that surely gets there.
+    longest: usize,
+}
+
+impl Outlet {
+    /// Returns what is behind a port's netdev, if that is plain: its wire, or a stack at the far end of a veth
+    /// pair, which gets no tags here.
+    fn of(netdevs: &[PlanNetdev], id: NetdevId) -> Option<Self> {
+        let netdev = &netdevs[id.index()];
+        let outlet = |attachment, peer, longest| Self {
+            netdev: id,
+            attachment,
+            peer,
+            longest,
+        };
+        match netdev.transmit {
+            _ if !netdev.up => None,
+            Transmit::Wire(wire) => Some(outlet(wire, None, netdev.longest())),
+            Transmit::Peer(far) => {
+                let peer = &netdevs[far.index()];
+                let plain = peer.up && peer.uppers.is_none() && peer.is_last();
+                let longest = netdev.longest().min(peer.longest());
+                plain.then(|| outlet(peer.stack, Some((far, peer.mac)), longest))
+            }
+            _ => None,
+        }
+    }
+
+    /// Counts frames that left, of so many octets together.
+    fn count(
+        &self,
+        (frames, octets): (u64, u64),
+        attachments: &mut [AttachmentCounters],
+        netdevs: &mut [NetdevCounters],
+    ) {
+        attachments[self.attachment.index()].frames_out += frames;
+        attachments[self.attachment.index()].octets_out += octets;
+        netdevs[self.netdev.index()].tx_packets += frames;
+        netdevs[self.netdev.index()].tx_bytes += octets;
+        if let Some((peer, _)) = self.peer {
+            netdevs[peer.index()].rx_packets += frames;
+            netdevs[peer.index()].rx_bytes += octets;
+        }
     }
 }
