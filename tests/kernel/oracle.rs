@@ -243,7 +243,19 @@ impl Kernel {
         })
     }
 
+    /// Plays a scenario to its end, or to what went wrong.
     fn play(&mut self, scenario: &Scenario, barrier: &Barrier) -> io::Result<Record> {
+        let result = self.play_steps(scenario, barrier);
+        if result.is_err() {
+            // A frame that goes round keeps its sender's socket, and that the namespace: it would do so for ever.
+            for name in self.names.values() {
+                let _ = self.iproute.run(&format!("ip link set {name} down"));
+            }
+        }
+        result
+    }
+
+    fn play_steps(&mut self, scenario: &Scenario, barrier: &Barrier) -> io::Result<Record> {
         let mut lines = scenario.lines.iter();
         self.queries = lines.any(|line| line.contains("mcast_querier 1"));
         let start = Instant::now();
