@@ -995,7 +995,8 @@ impl<'a, W: Watch> Walk<'a, W> {
         self.header = header;
     }
 
-    /// [`Self::generate`], with what a VLAN device puts into the headers that its own stack makes.
+    /// [`Self::generate`], with what a VLAN device puts into the headers that its own stack makes: nothing, and
+    /// nothing is allocated, unless one is without `reorder_hdr`.
     #[cold]
     fn generate_on_vlan_device(
         &mut self,
@@ -1005,6 +1006,9 @@ impl<'a, W: Watch> Walk<'a, W> {
     ) -> Transit {
         let mut tags = Vec::new();
         vlan::tags_in_header(self.plan, index, &mut tags);
+        if tags.is_empty() {
+            return self.generate(pieces, tag);
+        }
         let first = pieces.first().copied().unwrap_or_default();
         let (addresses, rest) = first.split_at(first.len().min(ADDRESSES));
         let mut all = vec![addresses, &tags, rest];
