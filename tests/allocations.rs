@@ -170,7 +170,7 @@ fn no_allocation_and_no_copy_in_tunnels() {
             .find(|(id, _)| *id == to)
             .expect("copies")
             .1
-            .to_vec();
+            .collect();
         assert_eq!(copies.len(), 64);
         for copy in copies {
             let frame = batch[copy.frame as usize];

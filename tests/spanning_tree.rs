@@ -8,7 +8,7 @@ use tapswitch::iproute::command::{
     PortOptions, Verb,
 };
 use tapswitch::switch::plan::PortState;
-use tapswitch::switch::{Counters, Egress, Plan, forward};
+use tapswitch::switch::{Copies, Counters, Egress, Plan, forward};
 use tapswitch::time::{Duration, Instant};
 
 /// One network under a virtual clock.
@@ -141,7 +141,7 @@ impl Lab {
             &mut self.counters,
             &mut egress,
         );
-        let of = |(id, copies): (_, &[_])| if id == to { copies.len() } else { 0 };
+        let of = |(id, copies): (_, Copies<'_>)| if id == to { copies.count() } else { 0 };
         egress.queues().map(of).sum()
     }
 

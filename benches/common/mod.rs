@@ -11,7 +11,7 @@ use tapswitch::control::Control;
 use tapswitch::iproute::command::Command;
 use tapswitch::iproute::script::Script;
 use tapswitch::switch::Counters;
-use tapswitch::switch::ipvlan::{Hearers, IpvlanMode, Owners};
+use tapswitch::switch::ipvlan::{Hearers, IpvlanMode, Owner, Owners};
 use tapswitch::switch::macvlan::{self, Filter, Mode, PlanMacvlan, PlanMacvlanPort};
 use tapswitch::switch::mdb::{
     Context, Family, Group, GroupKey, Mdb, MemberCopy, Members, PlanMulticast,
@@ -395,7 +395,7 @@ pub fn macvlans(children: u32) -> Plan {
         .collect();
     plan.macvlan_ports.push(PlanMacvlanPort {
         lower: NetdevId(0),
-        stations: (0..children).map(|n| (mac(n), n)).collect(),
+        stations: (0..children).map(mac).zip(plan.macvlans.clone()).collect(),
         members: macvlan::Members {
             broadcast: (0..children).collect(),
             ..macvlan::Members::default()
@@ -422,10 +422,15 @@ pub fn ipvlans(children: u32) -> Plan {
         })
         .collect();
     let child = |n: u32| NetdevId(n + 1);
+    let owner = |n: u32| Owner {
+        child: child(n),
+        stack: AttachmentId(n + 2),
+        longest: 1_518,
+    };
     let hears: Vec<_> = (0..children).map(|n| (child(n), Some(vec![]))).collect();
     plan.ipvlans.push(PlanIpvlan {
         mode: IpvlanMode::L2,
-        addresses: Owners::new((0..children).map(|n| (address(n).into(), child(n)))),
+        addresses: Owners::new((0..children).map(|n| (address(n).into(), owner(n)))),
         hearers: Hearers::new(&hears),
         ..PlanIpvlan::default()
     });

@@ -431,7 +431,7 @@ impl Net {
             it.side == Side::Wire || self.hosts.contains(&id)
         };
         let copies = self.egress.queues().filter(|(id, _)| endpoint(*id));
-        Ok(copies.map(|(_, copies)| copies.len() as u64).sum())
+        Ok(copies.map(|(_, copies)| copies.count() as u64).sum())
     }
 
     fn command(&mut self, text: &str) -> Result<(), String> {

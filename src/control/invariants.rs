@@ -303,10 +303,8 @@ fn check_conservation(control: &Control) {
         assert!(at.add_up() && at.frames_in == 1, "{at:?}");
         let (mut copies, mut len) = (0, 0);
         for (_, queue) in egress.queues() {
-            copies += queue.len() as u64;
-            let octets = queue
-                .iter()
-                .map(|copy| egress.pieces(copy.edit, octets).concat().len());
+            copies += queue.clone().count() as u64;
+            let octets = queue.map(|copy| egress.pieces(copy.edit, octets).concat().len());
             len += octets.sum::<usize>() as u64;
         }
         let out = counters.attachments.iter();

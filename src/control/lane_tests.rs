@@ -115,7 +115,6 @@ fn outcome(control: &Control, counters: &Counters, egress: &Egress, frames: &[&[
                 .pieces(copy.edit, frames[copy.frame as usize])
                 .concat()
         };
-        let copies = copies.iter();
         let copies = copies.map(|copy| (copy.frame, copy.kind, octets(copy)));
         (attachment, copies.collect::<Vec<_>>())
     });

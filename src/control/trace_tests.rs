@@ -140,7 +140,7 @@ fn check_trace(plan: &Plan, trace: &Trace, egress: &Egress) {
         .zip(hops)
         .find(|(at, _)| !goes_on.contains(at) && !ends.contains(at));
     assert_eq!(dangling, None, "a branch that does not end: {trace:?}");
-    let copies: usize = egress.queues().map(|(_, copies)| copies.len()).sum();
+    let copies: usize = egress.queues().map(|(_, copies)| copies.count()).sum();
     assert_eq!((left, lost), (copies, egress.lost().len()), "{trace:?}");
     assert_eq!(trapped, egress.traps().len(), "{trace:?}");
 }
@@ -169,7 +169,7 @@ fn check_world(watched: &Control, plain: &Control, now: Instant) {
                     let octets = |copy: &crate::switch::Copy| {
                         (copy.kind, egress.pieces(copy.edit, &octets).concat())
                     };
-                    (at, copies.iter().map(octets).collect::<Vec<_>>())
+                    (at, copies.map(octets).collect::<Vec<_>>())
                 });
                 let copies: Vec<_> = copies.collect();
                 (egress.verdicts().to_vec(), copies, egress.lost().to_vec())

@@ -43,7 +43,7 @@ use super::profile::{Profile, Stopwatch};
 use super::wiring::Wiring;
 use crate::attach::{Attachment, BATCH, Batch, Failure, Outgoing};
 use crate::switch::{
-    AttachmentCounters, AttachmentId, Copy, Counters, DropReason, Edit, Egress, NetdevId,
+    AttachmentCounters, AttachmentId, Copies, Copy, Counters, DropReason, Edit, Egress, NetdevId,
     Originate, Trap, Unfinished, Verdict, forward_unfinished,
 };
 use crate::time::Instant;
@@ -296,7 +296,7 @@ impl Outlet {
         for (id, copies) in egress.queues() {
             let counters = &mut counters.attachments[id.index()];
             let Some(link) = wiring.link(id) else {
-                counters.tx_unattached += copies.len() as u64;
+                counters.tx_unattached += copies.count() as u64;
                 continue;
             };
             let to = link.sends(self.worker);
@@ -311,6 +311,7 @@ impl Outlet {
             }
             let segments = counters.segments - counters.segmented;
             for copy in copies {
+                calls += 1;
                 let index = copy.frame as usize;
                 let pieces = egress.pieces(copy.edit, frames[index]);
                 let result = match offloads[index].is_none() {
@@ -327,7 +328,7 @@ impl Outlet {
                     }
                 }
             }
-            calls += copies.len() as u64 + counters.segments - counters.segmented - segments;
+            calls += counters.segments - counters.segmented - segments;
         }
         calls
     }
@@ -344,7 +345,7 @@ impl Outlet {
     fn gather(
         &mut self,
         to: &dyn Attachment,
-        copies: &[Copy],
+        copies: Copies<'_>,
         (frames, offloads): (&[&[u8]], &[Offload]),
         egress: &Egress,
         counters: &mut AttachmentCounters,

@@ -98,7 +98,7 @@ mod tests {
         let name = |id: crate::switch::AttachmentId| network.attachments()[id.index()].name.clone();
         let copies = egress
             .queues()
-            .flat_map(|(id, copies)| copies.iter().map(move |copy| (id, *copy)));
+            .flat_map(|(id, copies)| copies.map(move |copy| (id, *copy)));
         let copies = copies.map(|(id, copy)| (name(id), egress.pieces(copy.edit, octets).concat()));
         (egress.verdicts()[0], copies.collect())
     }

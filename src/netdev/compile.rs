@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ipvlan::CompiledIpvlans;
+use super::ipvlan::IpvlanIndex;
 use super::macvlan::compile_macvlan;
 use super::{Bridge, Kind, Netdev, Network, Port, VlanDevice};
 use crate::guard::PrivateRole;
@@ -51,32 +51,34 @@ impl Network {
             .chain(vxlan_ids)
             .map(|(index, id)| (id, index))
             .collect();
-        let ipvlans = self.compile_ipvlans();
+        let ipvlans = self.index_ipvlans();
         let netdevs: Vec<_> = self
             .netdevs
             .iter()
             .map(|netdev| self.compile_netdev(netdev, &index, &port_index, &ipvlans))
+            .collect();
+        let macvlans: Vec<_> = macvlans
+            .iter()
+            .map(|(netdev, macvlan)| {
+                // Its lower has a port as long as it stands on it.
+                let port = port_index.get(&macvlan.stacked.lower).copied();
+                let compiled = &netdevs[netdev.id.index()];
+                compile_macvlan(macvlan, port.unwrap_or(0), netdev.id, compiled)
+            })
             .collect();
         Plan {
             vlan_devices: vlans
                 .iter()
                 .map(|(_, vlan)| self.compile_vlan_device(vlan))
                 .collect(),
-            macvlans: macvlans
-                .iter()
-                .map(|(netdev, macvlan)| {
-                    // Its lower has a port as long as it stands on it.
-                    let port = port_index.get(&macvlan.stacked.lower).copied();
-                    let compiled = &netdevs[netdev.id.index()];
-                    compile_macvlan(macvlan, port.unwrap_or(0), netdev.id, compiled)
-                })
-                .collect(),
             macvlan_ports: ports
                 .iter()
                 .map(|(id, port)| {
-                    self.compile_macvlan_port(*id, port, |child| index.get(&child).copied())
+                    let index = |child| index.get(&child).copied();
+                    self.compile_macvlan_port(*id, port, &macvlans, index)
                 })
                 .collect(),
+            macvlans,
             vxlans: vxlans
                 .iter()
                 .filter_map(|id| self.compile_vxlan(*id))
@@ -94,7 +96,11 @@ impl Network {
                 .into_iter()
                 .map(|(netdev, bridge)| self.compile_bridge(netdev, bridge))
                 .collect(),
-            ipvlans: ipvlans.ports,
+            ipvlans: ipvlans
+                .ports
+                .iter()
+                .map(|port| self.compile_ipvlan(port, &netdevs))
+                .collect(),
             ipvlan_children: ipvlans.children,
             vlan_counters: self.vlan_counters,
             multicast_counters: match self.counts_multicast() {
@@ -130,7 +136,7 @@ impl Network {
         netdev: &Netdev,
         index: &HashMap<NetdevId, u32>,
         macvlan_ports: &HashMap<NetdevId, u32>,
-        ipvlans: &CompiledIpvlans,
+        ipvlans: &IpvlanIndex<'_>,
     ) -> PlanNetdev {
         let bridge = netdev
             .port

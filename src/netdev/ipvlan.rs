@@ -13,8 +13,8 @@
 
 use super::link::{MtuRange, NewLink};
 use super::{Address, Errno, Kind, Netdev, Network, Refusal, Stacked};
-use crate::switch::ipvlan::{Hearers, IpvlanFlag, IpvlanMode, Outlet, Owners};
-use crate::switch::{NetdevId, PlanIpvlan, PlanIpvlanChild};
+use crate::switch::ipvlan::{Hearers, IpvlanFlag, IpvlanMode, Outlet, Owner, Owners};
+use crate::switch::{NetdevId, PlanIpvlan, PlanIpvlanChild, PlanNetdev};
 use crate::time::Instant;
 use crate::wire::MacAddr;
 use std::collections::HashMap;
@@ -47,10 +47,11 @@ pub struct IpvlanChange {
     pub flag: Option<IpvlanFlag>,
 }
 
-/// Compiled ipvlan devices, and where they are among them by netdev.
+/// Where ipvlan devices and their lowers are in a plan.
 #[derive(Debug, Default)]
-pub(super) struct CompiledIpvlans {
-    pub(super) ports: Vec<PlanIpvlan>,
+pub(super) struct IpvlanIndex<'a> {
+    /// Lowers, each with its children.
+    pub(super) ports: Vec<(&'a Netdev, IpvlanPort, Vec<NetdevId>)>,
     pub(super) children: Vec<PlanIpvlanChild>,
     /// Of lowers.
     pub(super) port_index: HashMap<NetdevId, u32>,
@@ -219,9 +220,9 @@ impl Network {
         }
     }
 
-    /// Compiles all ipvlan devices and their lowers.
-    pub(super) fn compile_ipvlans(&self) -> CompiledIpvlans {
-        let mut compiled = CompiledIpvlans::default();
+    /// Numbers all ipvlan devices and their lowers.
+    pub(super) fn index_ipvlans(&self) -> IpvlanIndex<'_> {
+        let mut compiled = IpvlanIndex::default();
         let index = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
         for netdev in self.netdevs.iter().filter(|netdev| netdev.alive) {
             let Some(port) = netdev.ipvlan else {
@@ -239,18 +240,16 @@ impl Network {
                     lower: netdev.id,
                 });
             }
-            compiled
-                .ports
-                .push(self.compile_ipvlan(netdev, port, &children));
+            compiled.ports.push((netdev, port, children));
         }
         compiled
     }
 
-    fn compile_ipvlan(
+    /// Compiles a lower, of which the children are compiled already as netdevs.
+    pub(super) fn compile_ipvlan(
         &self,
-        lower: &Netdev,
-        port: IpvlanPort,
-        children: &[NetdevId],
+        (lower, port, children): &(&Netdev, IpvlanPort, Vec<NetdevId>),
+        netdevs: &[PlanNetdev],
     ) -> PlanIpvlan {
         let up: Vec<&Netdev> = children
             .iter()
@@ -258,8 +257,18 @@ impl Network {
             .filter(|child| child.up)
             .collect();
         let owners = up.iter().flat_map(|child| {
+            let compiled = &netdevs[child.id.index()];
+            let plain = compiled.is_last() && compiled.mac == lower.mac;
+            let owner = Owner {
+                child: child.id,
+                stack: compiled.stack,
+                longest: match plain {
+                    true => u32::try_from(compiled.longest()).unwrap_or(u32::MAX),
+                    false => 0,
+                },
+            };
             let addresses = child.addresses.iter();
-            addresses.map(|address| (counted(address), child.id))
+            addresses.map(move |address| (counted(address), owner))
         });
         let hearing: Vec<_> = up
             .iter()

@@ -628,11 +628,12 @@ impl Network {
         self.touch();
     }
 
-    /// Compiles a port; `index` is the number of a macvlan in the plan.
+    /// Compiles a port, of which the children are compiled already; `index` is the number of one.
     pub(super) fn compile_macvlan_port(
         &self,
         lower: NetdevId,
         port: &MacvlanPort,
+        macvlans: &[PlanMacvlan],
         index: impl Fn(NetdevId) -> Option<u32>,
     ) -> PlanMacvlanPort {
         let up = port.walk(|child| self.netdev(child).mac);
@@ -677,7 +678,7 @@ impl Network {
         }
         let stations = up
             .iter()
-            .map(|(id, number)| (self.netdev(*id).mac, *number));
+            .map(|(id, number)| (self.netdev(*id).mac, macvlans[*number as usize]));
         let only = port.children.first().filter(|_| port.passthru);
         PlanMacvlanPort {
             lower,

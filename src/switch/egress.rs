@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::lane::Outlet;
+use super::lane::{Outlet, Received};
+use super::queues::{Copies, Queues};
 use super::trail::Trail;
 use super::transit::{Edit, Heads, Transit};
-use super::{AttachmentCounters, AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};
+use super::{AttachmentId, DropReason, NetdevId, PacketType, Plan, Verdict};
 use crate::wire::Vid;
 use crate::wire::offload::Software;
 
@@ -77,8 +78,7 @@ pub enum TrapKind {
 /// nothing.
 #[derive(Debug, Default)]
 pub struct Egress {
-    pub(super) queues: Vec<Vec<Copy>>,
-    pub(super) touched: Vec<AttachmentId>,
+    pub(super) queues: Queues,
     pub(super) verdicts: Vec<Verdict>,
     pub(super) lost: Vec<Lost>,
     pub(super) traps: Vec<Trap>,
@@ -88,6 +88,8 @@ pub struct Egress {
     pub(super) trail: Trail,
     /// Where frames that are flooded leave.
     pub(super) outlets: Vec<Outlet>,
+    /// What children received and is still to be counted.
+    pub(super) received: Vec<Received>,
     /// Where octets are put together that do not stay where they are.
     pub(super) scratch: Vec<u8>,
     /// Likewise, for one segment of a super-frame.
@@ -104,10 +106,8 @@ impl Egress {
     }
 
     /// Returns the copies for each attachment that got any, in the order in which they got the first.
-    pub fn queues(&self) -> impl Iterator<Item = (AttachmentId, &[Copy])> {
-        self.touched
-            .iter()
-            .map(|id| (*id, self.queues[id.index()].as_slice()))
+    pub fn queues(&self) -> impl Iterator<Item = (AttachmentId, Copies<'_>)> {
+        self.queues.iter()
     }
 
     /// Returns the octets of a copy or a trap in two pieces, one of which may be empty. `frame` is the
@@ -132,46 +132,11 @@ impl Egress {
 
     /// Forgets the batch before.
     pub(super) fn start(&mut self, plan: &Plan) {
-        for id in self.touched.drain(..) {
-            self.queues[id.index()].clear();
-        }
-        self.queues
-            .resize_with(self.queues.len().max(plan.attachments.len()), Vec::new);
+        self.queues.start(plan.attachments.len());
         self.verdicts.clear();
         self.lost.clear();
         self.traps.clear();
         self.heads.clear();
         self.trail.start();
     }
-}
-
-/// Queues a copy for an attachment.
-#[inline(always)]
-pub(super) fn enqueue(
-    queues: &mut [Vec<Copy>],
-    touched: &mut Vec<AttachmentId>,
-    attachment: AttachmentId,
-    copy: Copy,
-) {
-    let queue = &mut queues[attachment.index()];
-    if queue.is_empty() {
-        touched.push(attachment);
-    }
-    queue.push(copy);
-}
-
-/// Queues a copy of so many octets for an attachment, and counts it.
-#[inline(always)]
-pub(super) fn emit(
-    queues: &mut [Vec<Copy>],
-    touched: &mut Vec<AttachmentId>,
-    counters: &mut [AttachmentCounters],
-    attachment: AttachmentId,
-    copy: Copy,
-    len: usize,
-) {
-    enqueue(queues, touched, attachment, copy);
-    let counters = &mut counters[attachment.index()];
-    counters.frames_out += 1;
-    counters.octets_out += len as u64;
 }

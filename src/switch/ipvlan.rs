@@ -38,7 +38,7 @@ use foldhash::fast::FixedState;
 use super::path::{Header, Walk, kind_for};
 use super::trace::{Note, Watch, Way};
 use super::transit::Transit;
-use super::{DropReason, NetdevId, PacketType, vlan};
+use super::{AttachmentId, DropReason, NetdevId, PacketType, vlan};
 use crate::wire::{Addressee, ETHERNET_HEADER, MacAddr, Nameless, TAG_LEN};
 
 pub mod route;
@@ -125,19 +125,31 @@ pub struct PlanIpvlanChild {
 /// The hash is not keyed: who could choose its keys can configure the network.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    ipv4: HashMap<u32, NetdevId, FixedState>,
-    ipv6: HashMap<u128, NetdevId, FixedState>,
+    ipv4: HashMap<u32, Owner, FixedState>,
+    ipv6: HashMap<u128, Owner, FixedState>,
+}
+
+/// Who has an address, and what frames for it need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The child.
+    pub child: NetdevId,
+    /// Its stack.
+    pub stack: AttachmentId,
+    /// Octets of the longest frame from a sibling that surely comes to that stack, and to nothing else, and
+    /// is for the child if it is for the address of the lower.
+    pub longest: u32,
 }
 
 impl Owners {
     /// Makes a table of addresses and children, each address at most once.
     #[must_use]
-    pub fn new(addresses: impl IntoIterator<Item = (IpAddr, NetdevId)>) -> Self {
+    pub fn new(addresses: impl IntoIterator<Item = (IpAddr, Owner)>) -> Self {
         let mut owners = Self::default();
-        for (address, child) in addresses {
+        for (address, owner) in addresses {
             match address {
-                IpAddr::V4(ip) => _ = owners.ipv4.insert(ip.into(), child),
-                IpAddr::V6(ip) => _ = owners.ipv6.insert(ip.into(), child),
+                IpAddr::V4(ip) => _ = owners.ipv4.insert(ip.into(), owner),
+                IpAddr::V6(ip) => _ = owners.ipv6.insert(ip.into(), owner),
             }
         }
         owners
@@ -145,10 +157,10 @@ impl Owners {
 
     /// Returns the child that has an address (`ipvlan_ht_addr_lookup`).
     #[inline]
-    fn find(&self, address: IpAddr) -> Option<NetdevId> {
+    fn find(&self, address: IpAddr) -> Option<&Owner> {
         match address {
-            IpAddr::V4(ip) => self.ipv4.get(&ip.into()).copied(),
-            IpAddr::V6(ip) => self.ipv6.get(&ip.into()).copied(),
+            IpAddr::V4(ip) => self.ipv4.get(&ip.into()),
+            IpAddr::V6(ip) => self.ipv6.get(&ip.into()),
         }
     }
 }
@@ -250,14 +262,14 @@ pub enum Outward {
 }
 
 impl PlanIpvlan {
-    fn owner(&self, address: Option<IpAddr>) -> Option<NetdevId> {
+    fn owner(&self, address: Option<IpAddr>) -> Option<&Owner> {
         self.addresses.find(address?)
     }
 
-    /// The child that a frame is for, or about: `packet` is what is behind its EtherType, of a frame of which
+    /// Whom a frame is for, or about: `packet` is what is behind its EtherType, of a frame of which
     /// the kernel counts `len` octets.
     #[inline(always)]
-    pub(super) fn child_for(&self, ether_type: u16, packet: &[u8], len: usize) -> Option<NetdevId> {
+    pub(super) fn owner_for(&self, ether_type: u16, packet: &[u8], len: usize) -> Option<&Owner> {
         let addressee = Addressee::parse(ether_type, packet, len).ok()?;
         self.owner(addressee.destination())
     }
@@ -266,7 +278,8 @@ impl PlanIpvlan {
     #[inline]
     fn addressed(&self, seen: &Seen<'_>) -> Option<NetdevId> {
         let addressee = seen.addressee.as_ref().ok()?;
-        self.owner(addressee.destination())
+        let owner = self.owner(addressee.destination())?;
+        Some(owner.child)
     }
 
     /// `ipvlan_handle_frame`.

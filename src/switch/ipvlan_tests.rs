@@ -17,14 +17,22 @@ const FLAGS: [IpvlanFlag; 3] = [IpvlanFlag::Bridge, IpvlanFlag::Private, IpvlanF
 const C1: NetdevId = NetdevId(1);
 const C2: NetdevId = NetdevId(2);
 
+const fn owner(child: NetdevId) -> Owner {
+    Owner {
+        child,
+        stack: AttachmentId(child.0),
+        longest: 1_518,
+    }
+}
+
 fn port(mode: IpvlanMode, flag: IpvlanFlag) -> PlanIpvlan {
     PlanIpvlan {
         mode,
         flag,
         addresses: Owners::new([
-            ([10, 0, 0, 1].into(), C1),
-            ([10, 0, 0, 2].into(), C2),
-            ("fd00::1".parse().unwrap(), C1),
+            ([10, 0, 0, 1].into(), owner(C1)),
+            ([10, 0, 0, 2].into(), owner(C2)),
+            ("fd00::1".parse().unwrap(), owner(C1)),
         ]),
         ..PlanIpvlan::default()
     }
@@ -172,8 +180,8 @@ fn l3s_leaves_to_the_lower_what_its_stack_would_not_take() {
 
 #[test]
 fn families_are_told_apart() {
-    let owners = Owners::new([([10, 0, 0, 1].into(), C1)]);
-    assert_eq!(owners.find([10, 0, 0, 1].into()), Some(C1));
+    let owners = Owners::new([([10, 0, 0, 1].into(), owner(C1))]);
+    assert_eq!(owners.find([10, 0, 0, 1].into()), Some(&owner(C1)));
     assert_eq!(owners.find("::ffff:10.0.0.1".parse().unwrap()), None);
     assert_eq!(owners.find("::a00:1".parse().unwrap()), None);
 }
@@ -262,8 +270,10 @@ impl Lab {
     fn octets(&self, at: &str, frame: &[u8]) -> Vec<u8> {
         let id = self.control.network().find_attachment(at).unwrap();
         let mut queues = self.egress.queues();
-        let (_, copies) = queues.find(|(queue, _)| *queue == id).unwrap();
-        self.egress.pieces(copies[0].edit, frame).concat()
+        let (_, mut copies) = queues.find(|(queue, _)| *queue == id).unwrap();
+        self.egress
+            .pieces(copies.next().unwrap().edit, frame)
+            .concat()
     }
 
     fn netdev(&self, name: &str) -> NetdevCounters {

@@ -149,7 +149,7 @@ pub struct PlanMacvlan {
     pub stack: Option<AttachmentId>,
 }
 
-/// One netdev with macvlans on it. Children are indices into
+/// One netdev with macvlans on it. Children that have only a number are indices into
 /// [`Plan::macvlans`](super::Plan::macvlans).
 #[derive(Clone, Debug, Default)]
 pub struct PlanMacvlanPort {
@@ -157,8 +157,9 @@ pub struct PlanMacvlanPort {
     pub lower: NetdevId,
     /// The child that has the netdev for itself.
     pub passthru: Option<u32>,
-    /// The children that are up, by address.
-    pub stations: Table<u32>,
+    /// The children that are up, by address: they themselves, so that who looks for one finds it with one
+    /// access to memory.
+    pub stations: Table<PlanMacvlan>,
     /// Children in source mode, up or not, by the sources that they ask for.
     pub sources: Table<Vec<u32>>,
     /// Who is a member of what.
@@ -333,10 +334,10 @@ pub(super) fn receive<W: Watch>(
         return receive_group(walk, port, transit);
     }
     let found = match port.passthru {
-        Some(only) => Some(only),
-        None => port.stations.get(destination).copied(),
+        Some(only) => Some(&walk.plan.macvlans[only as usize]),
+        None => port.stations.get(destination),
     };
-    let Some(child) = found.map(|child| &walk.plan.macvlans[child as usize]) else {
+    let Some(child) = found else {
         walk.tell(|_| Note::MacvlanNobody);
         return Handled::Pass;
     };
@@ -420,23 +421,21 @@ fn receive_group<W: Watch>(
     transit: &mut Transit,
 ) -> Handled {
     let group = walk.header.destination;
-    let sender = port.stations.get(walk.header.source).copied();
-    let origin = sender.map_or(Origin::External, |sender| {
-        Origin::Reflected(walk.plan.macvlans[sender as usize].mode)
-    });
+    let sender = port.stations.get(walk.header.source);
+    let origin = sender.map_or(Origin::External, |sender| Origin::Reflected(sender.mode));
     let modes = match (reach(origin), sender) {
         (Reach::Members(modes), _) => modes,
         (Reach::Sender, None) => return Handled::Pass,
         (Reach::Sender, Some(sender)) => {
             walk.tell(|_| Note::MacvlanGroup { origin, reached: 1 });
-            let child = walk.plan.macvlans[sender as usize].netdev;
             transit.kind = kind_of(group);
             // The kernel counts the frame, but none of its octets.
-            walk.count_rx(child, 0);
-            walk.queue(child, *transit, walk.priority);
+            walk.count_rx(sender.netdev, 0);
+            walk.queue(sender.netdev, *transit, walk.priority);
             return Handled::Consumed;
         }
     };
+    let sender = sender.map(|sender| sender.netdev);
     if port.queued.has(group) && port.queue_len == 0 {
         walk.counters.netdevs[port.lower.index()].rx_dropped += 1;
         walk.lose(port.lower, DropReason::MacvlanQueueFull);
@@ -459,7 +458,7 @@ fn count(reached: impl Iterator<Item = NetdevId>) -> u32 {
 fn broadcast<W: Watch>(
     walk: &mut Walk<'_, W>,
     port: &PlanMacvlanPort,
-    sender: Option<u32>,
+    sender: Option<NetdevId>,
     modes: Modes,
     transit: &Transit,
 ) {
@@ -479,7 +478,7 @@ fn broadcast<W: Watch>(
 fn spread<W: Watch>(
     walk: &mut Walk<'_, W>,
     port: &PlanMacvlanPort,
-    sender: u32,
+    sender: NetdevId,
     transit: &Transit,
 ) {
     let Reach::Members(modes) = reach(Origin::Sibling(Mode::Bridge)) else {
@@ -512,7 +511,7 @@ fn spread<W: Watch>(
 fn reached<'a, W: Watch>(
     walk: &Walk<'a, W>,
     port: &'a PlanMacvlanPort,
-    sender: Option<u32>,
+    sender: Option<NetdevId>,
     modes: Modes,
     transit: &Transit,
 ) -> impl Iterator<Item = NetdevId> + use<'a, W> {
@@ -521,10 +520,10 @@ fn reached<'a, W: Watch>(
         _ => port.members.of(walk.destination(transit)),
     };
     let children = &walk.plan.macvlans;
-    let others = members.iter().filter(move |it| Some(**it) != sender);
-    others
+    members
+        .iter()
         .map(|child| &children[*child as usize])
-        .filter(move |child| modes.has(child.mode))
+        .filter(move |child| Some(child.netdev) != sender && modes.has(child.mode))
         .map(|child| child.netdev)
 }
 
@@ -561,22 +560,23 @@ pub(super) fn transmit<W: Watch>(
     if child.mode == Mode::Bridge {
         let destination = walk.destination(&transit);
         if destination.is_group() {
-            spread(walk, port, index, &transit);
+            spread(walk, port, id, &transit);
         } else if let Some(sibling) = port.stations.get(destination)
-            && plan.macvlans[*sibling as usize].mode == Mode::Bridge
+            && sibling.mode == Mode::Bridge
         {
             walk.tell(|_| Note::MacvlanSibling {
-                sibling: plan.macvlans[*sibling as usize].netdev,
+                sibling: sibling.netdev,
             });
             walk.count_tx(id, len);
-            return to_sibling(walk, port, *sibling, transit);
+            return to_sibling(walk, port, sibling, transit);
         }
     }
     walk.tell(|walk| {
         let destination = walk.destination(&transit);
         let lower = &plan.netdevs[port.lower.index()];
-        let sibling = port.stations.get(destination).filter(|it| **it != index);
-        let sibling = sibling.map(|it| Meant::Sibling(plan.macvlans[*it as usize].netdev));
+        let sibling = port.stations.get(destination);
+        let sibling = sibling.filter(|it| it.netdev != id);
+        let sibling = sibling.map(|it| Meant::Sibling(it.netdev));
         let parent = (lower.mac == destination).then_some(Meant::Parent);
         Note::MacvlanOut {
             mode: child.mode,
@@ -592,12 +592,12 @@ pub(super) fn transmit<W: Watch>(
 fn to_sibling<W: Watch>(
     walk: &mut Walk<'_, W>,
     port: &PlanMacvlanPort,
-    sibling: u32,
+    sibling: &PlanMacvlan,
     transit: Transit,
 ) {
     let plan = walk.plan;
     let lower = &plan.netdevs[port.lower.index()];
-    let PlanMacvlan { netdev, stack, .. } = plan.macvlans[sibling as usize];
+    let PlanMacvlan { netdev, stack, .. } = *sibling;
     let straight = port.sources.is_empty()
         && lower.up
         && !is_tag_type(walk.ether_type(&transit))

@@ -24,6 +24,7 @@ pub mod multicast_stats;
 pub mod neighbours;
 pub mod path;
 pub mod plan;
+mod queues;
 pub mod trace;
 mod trail;
 mod transit;
@@ -48,6 +49,7 @@ pub use plan::{
     AttachmentId, NetdevId, Plan, PlanAttachment, PlanBridge, PlanNetdev, PlanPort, PlanVlan,
     PlanVlans, PortNo, PortSet, Receive, Side, Transmit,
 };
+pub use queues::Copies;
 pub use trace::Trace;
 pub use trail::Crossing;
 pub use transit::Edit;

@@ -5,7 +5,7 @@
 //! why not. Copies that meet another bridge wait in a queue, in the order in which the kernel's
 //! backlog would take them; the queue is what bounds a loop ([`HOP_LIMIT`]).
 
-use super::egress::{Copy, Lost, Trap, TrapKind, emit};
+use super::egress::{Copy, Lost, Trap, TrapKind};
 use super::fdb::View;
 use super::lane::Lane;
 use super::trace::{Mark, Note, Trace, Watch, Way};
@@ -854,11 +854,10 @@ impl<'a, W: Watch> Walk<'a, W> {
             tag: transit.tag,
             octets: len,
         });
-        let Egress {
-            queues, touched, ..
-        } = &mut *self.egress;
-        let counters = &mut self.counters.attachments;
-        emit(queues, touched, counters, attachment, copy, len);
+        self.egress.queues.push(attachment, copy);
+        let counters = &mut self.counters.attachments[attachment.index()];
+        counters.frames_out += 1;
+        counters.octets_out += len as u64;
     }
 
     /// Hands the frame to control; the tag aside goes back to its place.

@@ -233,7 +233,7 @@ impl Bench {
         let mut copies: Vec<_> = self
             .egress
             .queues()
-            .flat_map(|(id, copies)| copies.iter().map(move |copy| (id.0, copy.kind)))
+            .flat_map(|(id, copies)| copies.map(move |copy| (id.0, copy.kind)))
             .collect();
         copies.sort_by_key(|(id, _)| *id);
         (self.egress.verdicts()[0], copies)
@@ -775,7 +775,7 @@ fn no_mtu_stops_a_super_frame() {
                 &mut b.counters,
                 &mut b.egress,
             );
-            let sent: usize = b.egress.queues().map(|(_, copies)| copies.len()).sum();
+            let sent: usize = b.egress.queues().map(|(_, copies)| copies.count()).sum();
             let ports = if ingress == HOST { 3 } else { 2 };
             assert_eq!(sent, copies * ports / 2, "{frames:?} at {ingress:?}");
         }
@@ -1048,7 +1048,7 @@ fn a_netdevs_own_frame_leaves_by_its_wire() {
     assert_eq!(
         b.egress
             .queues()
-            .map(|(id, copies)| (id, copies.len()))
+            .map(|(id, copies)| (id, copies.count()))
             .collect::<Vec<_>>(),
         [(wire(1), 1)]
     );

@@ -355,8 +355,9 @@ fn bpdus_have_the_priority_of_control() {
     let mut octets = frame("all");
     octets[..6].copy_from_slice(&[0x01, 0x80, 0xc2, 0, 0, 0]);
     originate(&plan, NOW, id, &octets, &mut lab.counters, &mut lab.egress);
-    let (_, copies) = lab.egress.queues().next().expect("it left");
-    let sent = lab.egress.pieces(copies[0].edit, &octets).concat();
+    let (_, mut copies) = lab.egress.queues().next().expect("it left");
+    let copy = copies.next().expect("a copy");
+    let sent = lab.egress.pieces(copy.edit, &octets).concat();
     assert_eq!(sent[12..16], [0x81, 0x00, 0xc0, 10]);
 }
 

@@ -81,11 +81,7 @@ impl Lab {
         let mut got = Vec::new();
         for (id, copies) in egress.queues() {
             let name = &self.control.network().attachments()[id.index()].name;
-            got.extend(
-                copies
-                    .iter()
-                    .map(|copy| (name.clone(), egress.pieces(copy.edit, frame).concat())),
-            );
+            got.extend(copies.map(|copy| (name.clone(), egress.pieces(copy.edit, frame).concat())));
         }
         for trap in egress.traps() {
             let octets = egress.pieces(trap.edit, frame).concat();

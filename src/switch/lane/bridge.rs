@@ -4,7 +4,7 @@
 
 use super::Outlet;
 use crate::switch::bridge::count_learned;
-use crate::switch::egress::{Copy, Egress, enqueue};
+use crate::switch::egress::{Copy, Egress};
 use crate::switch::path::{Header, Walk};
 use crate::switch::plan::PortState;
 use crate::switch::transit::{Edit, TAGGED_MIN};
@@ -136,12 +136,7 @@ impl<'a> BridgeLane<'a> {
         let mut gaze = view.gaze();
         let netdevs = &walk.plan.netdevs[..];
         let mut exits = [Exit::NONE; EXITS];
-        let Egress {
-            queues,
-            touched,
-            heads,
-            ..
-        } = &mut *walk.egress;
+        let Egress { queues, heads, .. } = &mut *walk.egress;
         let Counters {
             attachments,
             netdevs: counters,
@@ -221,7 +216,7 @@ impl<'a> BridgeLane<'a> {
             exit.frames += 1;
             exit.octets += len as u64;
             let copy = Copy { frame, kind, edit };
-            enqueue(queues, touched, outlet.attachment, copy);
+            queues.push(outlet.attachment, copy);
             octets_taken += octets.len() as u64;
             number += 1;
         }

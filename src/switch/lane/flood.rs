@@ -145,10 +145,7 @@ fn copy(
 ) {
     let own = &walk.plan.netdevs[bridge.netdev.index()];
     let Egress {
-        queues,
-        touched,
-        outlets,
-        ..
+        queues, outlets, ..
     } = &mut *walk.egress;
     let Counters {
         attachments,
@@ -157,25 +154,20 @@ fn copy(
     } = &mut *walk.counters;
     let count = frames.len() as u64;
     // A batch is not longer than 2^32 frames.
-    let number = |index: usize| u32::try_from(first + index).unwrap_or(u32::MAX);
+    let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+    let [first, len] = [first, frames.len()].map(number);
     let edit = Edit::NONE;
-    let mut send = |attachment: AttachmentId, mac: Option<MacAddr>| {
-        let queue = &mut queues[attachment.index()];
-        if queue.is_empty() {
-            touched.push(attachment);
-        }
-        match mac.filter(|_| kind == PacketType::Host) {
-            Some(mac) => queue.extend(frames.iter().enumerate().map(|(index, octets)| {
-                let header = Header::parse(octets);
-                let kind = header.map_or(kind, |header| kind_for(&header, mac));
-                let frame = number(index);
-                Copy { frame, kind, edit }
-            })),
-            None => queue.extend((0..frames.len()).map(|index| {
-                let frame = number(index);
-                Copy { frame, kind, edit }
-            })),
-        }
+    let mut send = |attachment: AttachmentId, mac: Option<MacAddr>| match mac {
+        Some(mac) if kind == PacketType::Host => queues.extend(attachment, len, move |index| {
+            let header = Header::parse(frames[index as usize]);
+            let kind = header.map_or(kind, |header| kind_for(&header, mac));
+            let frame = first + index;
+            Copy { frame, kind, edit }
+        }),
+        _ => queues.extend(attachment, len, move |index| {
+            let frame = first + index;
+            Copy { frame, kind, edit }
+        }),
     };
     for outlet in outlets.iter() {
         send(outlet.attachment, outlet.peer.map(|(_, mac)| mac));

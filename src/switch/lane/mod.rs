@@ -13,6 +13,7 @@ mod flood;
 mod stacked;
 
 use bridge::BridgeLane;
+pub(super) use stacked::Received;
 use stacked::StackedLane;
 
 use super::path::Walk;

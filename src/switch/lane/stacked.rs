@@ -4,7 +4,7 @@
 //! Measured (`tools/instructions`), of a bridge's 258: macvlans 137 to 176, where the long way took 353; ipvlan
 //! devices 117 to 243, of 490.
 
-use crate::switch::egress::{Copy, Egress, emit};
+use crate::switch::egress::{Copy, Egress};
 use crate::switch::ipvlan::{IpvlanFlag, IpvlanMode, PlanIpvlan};
 use crate::switch::macvlan::Mode;
 use crate::switch::path::{Header, Walk, kind_for};
@@ -35,14 +35,22 @@ pub(in crate::switch) struct StackedLane<'a> {
 enum Kind<'a> {
     Macvlan {
         port: &'a PlanMacvlanPort,
-        children: &'a [PlanMacvlan],
         /// Frames may be for a child: their sender is none, or one in bridge mode.
         inside: bool,
     },
     Ipvlan {
         port: &'a PlanIpvlan,
-        netdevs: &'a [PlanNetdev],
     },
+}
+
+/// A frame that a child received and that is still to be counted.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::switch) struct Received {
+    child: NetdevId,
+    attachment: AttachmentId,
+    octets: u32,
+    /// What the child counts beyond them.
+    more: u8,
 }
 
 /// Where a frame leaves, for whom it is there, and who counts it on its way.
@@ -57,12 +65,31 @@ struct Exit {
 #[derive(Clone, Copy)]
 enum Passed {
     /// A child, which receives it as so many octets more.
-    Child(NetdevId, usize),
+    Child(NetdevId, u8),
     /// Nobody: it is for the stack of the lower.
     Nobody,
     /// The lower, which sends it.
     Lower,
 }
+
+/// Counts what children received: by whom, where it left, octets there and beyond.
+///
+/// After a batch, and not frame by frame: each of many children has its counters far from those of the one
+/// before, and one loop that does nothing else waits for many of them at a time.
+#[inline(never)]
+fn count_received(received: &[Received], counters: &mut Counters) {
+    for frame in received {
+        let netdev = &mut counters.netdevs[frame.child.index()];
+        netdev.rx_packets += 1;
+        netdev.rx_bytes += u64::from(frame.octets) + u64::from(frame.more);
+        let left = &mut counters.attachments[frame.attachment.index()];
+        left.frames_out += 1;
+        left.octets_out += u64::from(frame.octets);
+    }
+}
+
+/// What an ipvlan device counts of a frame of a sibling beyond its octets: its header again.
+const HEADER_AGAIN: u8 = 14;
 
 impl<'a> StackedLane<'a> {
     /// Returns the lane that begins at an attachment, if one does.
@@ -111,20 +138,15 @@ impl<'a> StackedLane<'a> {
     /// which there is more to say.
     pub(super) fn take(&mut self, walk: &mut Walk<'a>, frames: &[&'a [u8]], first: usize) -> usize {
         match self.kind {
-            Kind::Macvlan {
-                port,
-                children,
-                inside,
-            } => self.take_by(walk, frames, first, &|lane, header, octets| {
-                let among = inside.then(|| port.stations.get(header.destination));
-                let child = among.flatten().map(|child| &children[*child as usize]);
-                lane.by_station(child, header, octets.len())
-            }),
-            Kind::Ipvlan { port, netdevs } => {
+            Kind::Macvlan { port, inside } => {
                 self.take_by(walk, frames, first, &|lane, header, octets| {
-                    lane.by_address(port, netdevs, header, octets)
+                    let among = inside.then(|| port.stations.get(header.destination));
+                    lane.by_station(among.flatten(), header, octets.len())
                 })
             }
+            Kind::Ipvlan { port } => self.take_by(walk, frames, first, &|lane, header, octets| {
+                lane.by_address(port, header, octets)
+            }),
         }
     }
 
@@ -138,13 +160,11 @@ impl<'a> StackedLane<'a> {
         exit: &impl Fn(&Self, &Header, &[u8]) -> Option<Exit>,
     ) -> usize {
         let Egress {
-            queues, touched, ..
+            queues, received, ..
         } = &mut *walk.egress;
-        let Counters {
-            attachments,
-            netdevs: counters,
-            ..
-        } = &mut *walk.counters;
+        received.clear();
+        // Frames and octets to the stack of the lower, and those that it sent.
+        let (mut up, mut sent) = ([0; 2], [0; 2]);
         let mut octets_taken = 0;
         let mut number = first;
         while let Some(octets) = frames.get(number).copied() {
@@ -159,26 +179,42 @@ impl<'a> StackedLane<'a> {
                 break;
             };
             let len = octets.len();
-            match exit.passed {
-                Passed::Child(child, more) => {
-                    let received = &mut counters[child.index()];
-                    received.rx_packets += 1;
-                    received.rx_bytes += (len + more) as u64;
-                }
-                Passed::Nobody => {}
-                Passed::Lower => {
-                    let sent = &mut counters[self.lower_id.index()];
-                    sent.tx_packets += 1;
-                    sent.tx_bytes += len as u64;
-                }
-            }
             // A batch is not longer than 2^32 frames.
             let frame = u32::try_from(number).unwrap_or(u32::MAX);
             let (kind, edit) = (exit.kind, Edit::NONE);
             let copy = Copy { frame, kind, edit };
-            emit(queues, touched, attachments, exit.attachment, copy, len);
+            queues.push(exit.attachment, copy);
+            match exit.passed {
+                Passed::Child(child, more) => received.push(Received {
+                    child,
+                    attachment: exit.attachment,
+                    // No frame is longer.
+                    octets: u32::try_from(len).unwrap_or(u32::MAX),
+                    more,
+                }),
+                Passed::Nobody => up = [up[0] + 1, up[1] + len as u64],
+                Passed::Lower => sent = [sent[0] + 1, sent[1] + len as u64],
+            }
             octets_taken += len as u64;
             number += 1;
+        }
+        count_received(received, walk.counters);
+        let Counters {
+            attachments,
+            netdevs,
+            ..
+        } = &mut *walk.counters;
+        let mut left = |at: AttachmentId, [frames, octets]: [u64; 2]| {
+            attachments[at.index()].frames_out += frames;
+            attachments[at.index()].octets_out += octets;
+        };
+        if up[0] > 0 {
+            left(self.lower.stack, up);
+        }
+        if let Transmit::Wire(wire) = self.lower.transmit {
+            left(wire, sent);
+            netdevs[self.lower_id.index()].tx_packets += sent[0];
+            netdevs[self.lower_id.index()].tx_bytes += sent[1];
         }
         self.frames += (number - first) as u64;
         self.octets += octets_taken;
@@ -208,37 +244,28 @@ impl<'a> StackedLane<'a> {
 
     /// Where a frame leaves among ipvlan devices, if that is plain to see.
     #[inline(always)]
-    fn by_address(
-        &self,
-        port: &PlanIpvlan,
-        netdevs: &[PlanNetdev],
-        header: &Header,
-        octets: &[u8],
-    ) -> Option<Exit> {
+    fn by_address(&self, port: &PlanIpvlan, header: &Header, octets: &[u8]) -> Option<Exit> {
         let packet = &octets[ETHERNET_HEADER..];
         if self.child.is_none() {
-            let child = port.child_for(header.ether_type, packet, packet.len());
-            return Some(match child {
+            let owner = port.owner_for(header.ether_type, packet, packet.len());
+            return Some(match owner {
                 None => self.up(header),
-                Some(child) => Exit {
-                    attachment: netdevs[child.index()].stack,
+                Some(owner) => Exit {
+                    attachment: owner.stack,
                     kind: kind_for(header, self.lower.mac),
-                    passed: Passed::Child(child, 0),
+                    passed: Passed::Child(owner.child, 0),
                 },
             });
         }
         if header.destination != header.source || port.flag == IpvlanFlag::Vepa {
             return self.by_wire();
         }
-        let child = port.child_for(header.ether_type, packet, octets.len())?;
-        let netdev = &netdevs[child.index()];
-        let plain =
-            port.flag == IpvlanFlag::Bridge && netdev.is_last() && octets.len() <= netdev.longest();
+        let owner = port.owner_for(header.ether_type, packet, octets.len())?;
+        let plain = port.flag == IpvlanFlag::Bridge && octets.len() <= owner.longest as usize;
         plain.then_some(Exit {
-            attachment: netdev.stack,
-            kind: kind_for(header, netdev.mac),
-            // The kernel counts the header twice.
-            passed: Passed::Child(child, ETHERNET_HEADER),
+            attachment: owner.stack,
+            kind: kind_for(header, self.lower.mac),
+            passed: Passed::Child(owner.child, HEADER_AGAIN),
         })
     }
 
@@ -286,7 +313,6 @@ impl<'a> Kind<'a> {
     fn macvlan(plan: &'a Plan, port: u32, inside: bool) -> Self {
         Self::Macvlan {
             port: &plan.macvlan_ports[port as usize],
-            children: &plan.macvlans,
             inside,
         }
     }
@@ -294,7 +320,6 @@ impl<'a> Kind<'a> {
     fn ipvlan(plan: &'a Plan, port: u32) -> Self {
         Self::Ipvlan {
             port: &plan.ipvlans[port as usize],
-            netdevs: &plan.netdevs,
         }
     }
 
