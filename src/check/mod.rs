@@ -19,7 +19,7 @@
 //! `in.pcapng` first, then by the names of files; what came in at the same time by several attachments
 //! keeps its order in an `in.pcapng` only.
 //!
-//! Read [`case`] first, then [`run`], [`align`] (which frame is which) and [`mismatch`] (how that is told);
+//! Read [`case`] first, then [`run`], `compare`, [`align`] (which frame is which) and [`mismatch`] (how that is told);
 //! [`suite`] runs many. [`Testbed`] is for `cargo test`: no files, the same comparison.
 //!
 //! Bounds: a case has at most [`MAX_FRAMES`](observe::MAX_FRAMES) frames in and copies out, with
@@ -27,6 +27,7 @@
 
 pub mod align;
 pub mod case;
+mod compare;
 pub mod junit;
 pub mod mismatch;
 pub mod observe;
