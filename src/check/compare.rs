@@ -12,6 +12,7 @@ use super::run::{Findings, Run, read_json};
 use super::subset;
 use crate::attach::capture::{Direction, MAX_COMMENTS};
 use crate::switch::AttachmentId;
+use crate::time::Instant;
 
 /// What is said of frames that come out where none may.
 pub(super) const NO_OUTPUT: &str = "case.toml (no-output)";
@@ -51,7 +52,7 @@ impl Expected {
 /// Compares what a case did with what is expected.
 pub(super) fn compare(case: &Case, run: &Run) -> Result<Findings, CaseError> {
     let mut findings = Findings {
-        reproduce: reproduce(case, run),
+        reproduce: replay(case, run, "--drops --out actual.pcapng"),
         ..Findings::default()
     };
     if run.status != case.options.status {
@@ -197,15 +198,22 @@ fn compare_frames(
             Step::Surplus(a) => (None, Some(a)),
         };
         findings.add(|| {
+            let observation = &run.observation;
+            // What it is, or could have been, a copy of.
+            let possible = |e: usize| {
+                let since = expected[e].time.checked_sub(run.base)?;
+                observation.possible(Instant::from_nanos(since), expected[e].octets)
+            };
+            let id = match (e, a) {
+                (_, Some(a)) => actual[a].id,
+                (Some(e), None) => possible(e).map(|seen| seen.id),
+                (None, None) => None,
+            };
             let origin = match (e, a) {
                 // What came in says itself what became of it.
                 (_, Some(_)) if way == Direction::Inbound => None,
-                (_, Some(a)) => actual[a].id.map(|id| run.observation.origin(id)),
-                (Some(e), None) => {
-                    let since = expected[e].time.checked_sub(run.base);
-                    let time = since.map(crate::time::Instant::from_nanos);
-                    time.and_then(|time| run.observation.possible_origin(time, expected[e].octets))
-                }
+                (_, Some(_)) => id.map(|id| observation.origin(id)),
+                (Some(e), None) => possible(e).map(|seen| observation.possible_origin(seen)),
                 (None, None) => None,
             };
             Mismatch::Frame(Box::new(FrameMismatch {
@@ -215,6 +223,8 @@ fn compare_frames(
                 expected: e.map(|e| shown(run, e, &expected[e])),
                 actual: a.map(|a| shown(run, a, &actual[a])),
                 origin,
+                number: id.and_then(|id| observation.number(id)),
+                explained: None,
                 rules: rules.clone(),
             }))
         });
@@ -313,8 +323,8 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Returns the replay that does what the case does.
-fn reproduce(case: &Case, run: &Run) -> String {
+/// Returns the replay that does what the case does, with some options more.
+pub(super) fn replay(case: &Case, run: &Run, options: &str) -> String {
     let quoted = |text: String| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=@+:,~".contains(c);
         if text.chars().all(plain) {
@@ -346,6 +356,6 @@ fn reproduce(case: &Case, run: &Run) -> String {
     if !case.options.linger.is_zero() {
         words.push(format!("--linger {}", case.options.linger.as_secs_f64()));
     }
-    words.push("--drops --out actual.pcapng".to_owned());
+    words.push(options.to_owned());
     words.join(" ")
 }

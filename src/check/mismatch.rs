@@ -9,6 +9,7 @@ use super::decode::{Field, decode};
 use super::options::Rules;
 use super::subset::Difference;
 use crate::attach::capture::Direction;
+use crate::explain::Explanation;
 
 /// Octets in a row of a dump: two of them side by side fit 80 columns.
 const ROW: usize = 8;
@@ -52,8 +53,21 @@ pub struct FrameMismatch {
     pub actual: Option<Shown>,
     /// Where it came from, in a sentence.
     pub origin: Option<String>,
+    /// Which of the frames that came in that is, from 1 on, if that is known.
+    pub number: Option<u64>,
+    /// The way of that frame, if nothing before tells of it.
+    pub explained: Option<Box<Explained>>,
     /// What of a frame counts.
     pub rules: Rules,
+}
+
+/// The way of a frame, hop by hop.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The way.
+    pub way: Explanation,
+    /// The command that tells it again; a test has none.
+    pub command: Option<String>,
 }
 
 /// A frame to show.
@@ -308,6 +322,14 @@ impl fmt::Display for FrameMismatch {
         if let Some(origin) = &self.origin {
             writeln!(f, "    {origin}")?;
         }
+        if let Some(explained) = &self.explained {
+            for line in explained.way.to_string().lines() {
+                writeln!(f, "    | {line}")?;
+            }
+            if let Some(command) = &explained.command {
+                writeln!(f, "    | ({command})")?;
+            }
+        }
         Ok(())
     }
 }
@@ -380,6 +402,10 @@ impl Serialize for Mismatch {
                 map.serialize_entry("expected_differs_at", &octets(&differences.expected))?;
                 map.serialize_entry("actual_differs_at", &octets(&differences.actual))?;
                 map.serialize_entry("origin", &frame.origin)?;
+                if let Some(explained) = &frame.explained {
+                    map.serialize_entry("explained", &explained.way)?;
+                    map.serialize_entry("explain", &explained.command)?;
+                }
             }
             Self::Value(value) => {
                 map.serialize_entry("path", &value.path)?;

@@ -36,6 +36,8 @@ pub mod run;
 pub mod subset;
 pub mod suite;
 mod testbed;
+mod way;
 
 pub use crate::explain::decode;
 pub use testbed::Testbed;
+pub use way::MAX_EXPLAINED;

@@ -1,11 +1,13 @@
 //! What happened in a network, kept.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
 use crate::attach::capture::Direction;
+use crate::explain::Explanation;
 use crate::netdev::Network;
-use crate::replay::{CommandSummary, Event, FileNames, Sink, notes};
+use crate::replay::{CommandSummary, Event, FileNames, Sink, Watched, notes};
 use crate::switch::{AttachmentId, Verdict};
 use crate::time::Instant;
 
@@ -51,6 +53,8 @@ pub struct Observation {
     pub commands: Vec<CommandSummary>,
     /// By attachment.
     places: Vec<Option<Place>>,
+    /// The ways of the last frames that came in, if the engine watches.
+    ways: VecDeque<Explanation>,
     names: FileNames,
     octets: Vec<u8>,
 }
@@ -119,20 +123,38 @@ impl Observation {
         }
     }
 
-    /// Says in a sentence what became of the frame that a copy, which is not there, could have come from:
-    /// one between the same stations that came in at that time.
+    /// Says in a sentence what became of a frame that a copy, which is not there, could have come from.
     #[must_use]
-    pub fn possible_origin(&self, time: Instant, copy: &[u8]) -> Option<String> {
+    pub fn possible_origin(&self, seen: &Seen) -> String {
+        format!("A frame between the same stations {}.", self.fate(seen))
+    }
+
+    /// Returns the frame that came in at a time between the same stations as a copy.
+    #[must_use]
+    pub fn possible(&self, time: Instant, copy: &[u8]) -> Option<&Seen> {
         let stations = copy.get(..12)?;
-        let seen = self.seen.iter().find(|seen| {
+        self.seen.iter().find(|seen| {
             seen.way == Direction::Inbound
                 && seen.time == time
                 && self.octets(seen).get(..12) == Some(stations)
-        })?;
-        Some(format!(
-            "A frame between the same stations {}.",
-            self.fate(seen)
-        ))
+        })
+    }
+
+    /// Returns which of the frames that came in, from 1 on, a frame is or was made of; `None` for one that the
+    /// network sent by itself.
+    #[must_use]
+    pub fn number(&self, id: u64) -> Option<u64> {
+        let ingress = self.ingress(id)?.id;
+        let upto = |seen: &&Seen| seen.way == Direction::Inbound && seen.id <= ingress;
+        Some(self.seen.iter().filter(upto).count() as u64)
+    }
+
+    /// Returns the way of the frame that a frame is or was made of, if the engine watched and it is one of the last
+    /// [`MAX_WAYS`] that came in.
+    #[must_use]
+    pub fn way(&self, id: u64) -> Option<&Explanation> {
+        let number = self.number(id)?;
+        self.ways.iter().find(|way| way.number == number)
     }
 
     /// Returns the frame that came in with a number.
@@ -193,7 +215,18 @@ impl Observation {
 /// Attachments that a sentence names.
 const MOST_NAMES: usize = 8;
 
+/// Frames whose ways are kept.
+pub const MAX_WAYS: usize = 64;
+
 impl Sink for Observation {
+    fn watched(&mut self, network: &Network, it: &Watched<'_>) -> io::Result<()> {
+        self.ways.truncate(MAX_WAYS - 1);
+        let (trace, number) = (it.trace, it.number);
+        let way = Explanation::new(network, trace, number, it.ingress, it.octets);
+        self.ways.push_front(way);
+        Ok(())
+    }
+
     fn event(&mut self, now: Instant, network: &Network, event: Event<'_>) -> io::Result<()> {
         let (id, at, way, octets, verdict, notes) = match event {
             Event::Command { item, reply } => {

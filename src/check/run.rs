@@ -13,6 +13,7 @@ use super::compare::{NO_OUTPUT, compare};
 use super::mismatch::Mismatch;
 use super::observe::{Observation, Place, Seen};
 use super::subset;
+use super::way::explain;
 use crate::attach::capture::{Direction, PcapSink};
 use crate::iproute::script::Script;
 use crate::netdev::{AttachmentError, Network};
@@ -54,7 +55,10 @@ pub fn check(folder: &Path) -> Result<Findings, CaseError> {
     if !case.expects() {
         return Err(CaseError::Vacuous(folder.to_owned()));
     }
-    compare(&case, &Run::new(&case)?)
+    let run = Run::new(&case)?;
+    let mut findings = compare(&case, &run)?;
+    explain(&case, &run, &mut findings)?;
+    Ok(findings)
 }
 
 /// Runs a case and rewrites the expectations that do not hold; where there is none, it makes
@@ -182,7 +186,7 @@ fn write_capture(case: &Case, path: &Path) -> Result<(), CaseError> {
         drops: case.options.drops,
         ..Outputs::default()
     };
-    let (engine, ..) = drive(case, &mut recorder, |recorder, base, network| {
+    let (engine, ..) = drive(case, &mut recorder, false, |recorder, base, network| {
         recorder.open(&outputs, base)?;
         recorder.describe_all(network)
     })?;
@@ -192,11 +196,12 @@ fn write_capture(case: &Case, path: &Path) -> Result<(), CaseError> {
         .map_err(|error| CaseError::file(path, error))
 }
 
-/// Runs a case; `begin` is called when the set-up is done, with the time of t = 0. Returns the engine as it
-/// is at the end, that time, and what became of the inputs.
-fn drive<S: Sink>(
+/// Runs a case, watched or not; `begin` is called when the set-up is done, with the time of t = 0. Returns the
+/// engine as it is at the end, that time, and what became of the inputs.
+pub(super) fn drive<S: Sink>(
     case: &Case,
     sink: &mut S,
+    watch: bool,
     begin: impl FnOnce(&mut S, u64, &Network) -> io::Result<()>,
 ) -> Result<(Engine, u64, Vec<InputReport>), CaseError> {
     let mut inputs = case.open_inputs()?;
@@ -215,6 +220,7 @@ fn drive<S: Sink>(
         by_name.or_else(|error| names.find(name).ok_or(error))
     };
     let mut engine = Engine::new(&case.script);
+    engine.watch(watch);
     if !case.options.no_hosts {
         engine.simulate_hosts(inputs.names());
     }
@@ -248,7 +254,7 @@ impl Run {
     fn new(case: &Case) -> Result<Self, CaseError> {
         let mut observation = Observation::default();
         let (mut engine, base, reports) =
-            drive(case, &mut observation, |observation, _, network| {
+            drive(case, &mut observation, false, |observation, _, network| {
                 observation.note_all(network);
                 Ok(())
             })?;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::align::Token;
 use super::decode::decode;
-use super::mismatch::{FrameMismatch, Shown};
+use super::mismatch::{Explained, FrameMismatch, Shown};
 use super::observe::{Observation, Seen};
 use super::options::{Ignore, Rules};
 use crate::attach::capture::Direction;
@@ -104,6 +104,7 @@ impl Testbed {
                 ..Rules::default()
             },
         };
+        testbed.engine.watch(true);
         let done = testbed.engine.run_setup(&mut testbed.observation);
         testbed.done(done);
         testbed.observation.note_all(testbed.engine.network());
@@ -164,6 +165,8 @@ impl Testbed {
                 expected: Some(self.shown(number, self.engine.now(), expected)),
                 actual: Some(self.shown(number, seen.time, actual)),
                 origin: Some(self.observation.origin(seen.id)),
+                number: self.observation.number(seen.id),
+                explained: self.explained(Some(seen)),
                 rules: self.rules.clone(),
             };
             panic!("{mismatch}{}", self.others(index));
@@ -345,6 +348,8 @@ impl Testbed {
             expected: None,
             actual: Some(self.shown(self.number(seen), seen.time, self.observation.octets(seen))),
             origin: Some(self.observation.origin(seen.id)),
+            number: self.observation.number(seen.id),
+            explained: self.explained(Some(seen)),
             rules: self.rules.clone(),
         };
         panic!("{mismatch}{}", self.others(first));
@@ -354,16 +359,26 @@ impl Testbed {
         let out = self.observation.stream(Direction::Outbound, |_| true);
         let before = out.filter(|seen| seen.at == at).count();
         let now = self.engine.now();
+        let possible = self.observation.possible(now, expected);
         let mismatch = FrameMismatch {
             file: THE_TEST.to_owned(),
             at: self.observation.name(at).to_owned(),
             way: Direction::Outbound,
             expected: Some(self.shown(before, now, expected)),
             actual: None,
-            origin: self.observation.possible_origin(now, expected),
+            origin: possible.map(|seen| self.observation.possible_origin(seen)),
+            number: possible.and_then(|seen| self.observation.number(seen.id)),
+            explained: self.explained(possible),
             rules: self.rules.clone(),
         };
         format!("{mismatch}{}", self.others(usize::MAX))
+    }
+
+    /// Returns the way of the frame that a copy was made of.
+    fn explained(&self, copy: Option<&Seen>) -> Option<Box<Explained>> {
+        let way = self.observation.way(copy?.id)?.clone();
+        let command = None;
+        Some(Box::new(Explained { way, command }))
     }
 
     /// Lists what else came out and was not taken.
@@ -495,6 +510,12 @@ mod tests {
             missing.contains("  not taken: p2 out at 0.000000000 s: "),
             "{missing}"
         );
+        for told in [&other, &missing] {
+            assert!(
+                told.contains("    | verdict: forwarded, 1 copy\n"),
+                "{told}"
+            );
+        }
         let surplus = panic_of(|| sent().nothing_else());
         assert!(
             surplus.contains("  p2 out: frame 1 is not in the test\n"),

@@ -80,6 +80,20 @@ fn a_changed_frame_is_shown_side_by_side() {
     });
     let (code, out, _) = check(folder.path(), &["moves"]);
     assert_eq!(code, 1, "{out}");
+    // The way of either frame, and the command that tells it.
+    assert_eq!(
+        out.matches("    | verdict: forwarded, 1 copy\n").count(),
+        2,
+        "{out}"
+    );
+    for number in [2, 4] {
+        let command = format!(
+            "    | (tapswitch replay moves/topology.sh --in moves/in.pcapng --explain={number})\n"
+        );
+        assert!(out.contains(&command), "{number}: {out}");
+    }
+    let told = |line: &&str| !line.starts_with("    | ");
+    let out: String = out.split_inclusive('\n').filter(told).collect();
     let expected = "\
 FAIL  moves
   p1 out: frame 1 is not as in expect.pcapng
