@@ -15,7 +15,8 @@ use crate::time::Instant;
 
 /// Explain why a frame goes where it goes, hop by hop, and what to change where it goes nowhere
 ///
-/// Runs the topology script to its end in virtual time, with the captures that are given, and then takes
+/// Runs the topology script to its end in virtual time, with the captures that are given and simulated hosts
+/// where nothing is fed, as replay does, and then takes
 /// one frame: one that is written out, or the Nth of those that come in by captures. What is printed is what
 /// the way of the frame itself tells: each netdev that it passes, what is looked up, learned and decided there
 /// and by which rule of the kernel's or of IEEE, which tags come and go, and where each copy ends.
@@ -68,6 +69,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with_all = ["number", "inputs"])]
     time: Option<Duration>,
 
+    /// Simulate no hosts: namespaces only have what captures feed them, and no program runs
+    #[arg(long)]
+    no_hosts: bool,
+
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -98,8 +103,9 @@ impl Sink for Keeper {
 
     fn watched(&mut self, network: &Network, it: &Watched<'_>) -> io::Result<()> {
         let (trace, number) = (it.trace, it.number);
-        let explanation = Explanation::new(network, trace, number, it.ingress, it.octets);
-        self.kept = Some(explanation);
+        // What hosts answer comes in behind it.
+        self.kept
+            .get_or_insert_with(|| Explanation::new(network, trace, number, it.ingress, it.octets));
         Ok(())
     }
 }
@@ -124,6 +130,9 @@ impl Args {
         inputs.start();
 
         let mut engine = Engine::new(&script);
+        if !self.no_hosts {
+            engine.simulate_hosts(inputs.names());
+        }
         let mut keeper = Keeper::default();
         engine.run_setup(&mut keeper).map_err(file_failure)?;
         self.feed(&mut engine, &mut inputs, &mut keeper)?;
@@ -147,7 +156,12 @@ impl Args {
                 .map_err(file_failure)?;
         }
         let explanation = match (keeper.kept, self.number) {
-            (Some(explanation), _) => explanation,
+            (Some(explanation), None) => explanation,
+            // As it was asked for: what hosts send does not count.
+            (Some(explanation), Some(number)) => Explanation {
+                number,
+                ..explanation
+            },
             (None, Some(number)) => return Err(too_few(number, inputs)),
             (None, None) => unreachable!("a frame that comes in is explained"),
         };
