@@ -18,6 +18,8 @@
 //! Timers: while anything is learned, expired FDB entries are reclaimed every [`SWEEP`]. Lookups do
 //! not depend on it.
 
+#[cfg(test)]
+mod advice_tests;
 mod apply;
 mod plans;
 mod show;

@@ -191,7 +191,7 @@ fn through_tunnels() {
 }
 
 /// Returns two equal worlds after these commands.
-fn worlds_after(lines: &[String]) -> [Control; 2] {
+pub(super) fn worlds_after(lines: &[String]) -> [Control; 2] {
     let [mut watched, mut plain] = [world(WORLD), world(WORLD)];
     for (tick, line) in (1u64..).zip(lines) {
         let script = Script::parse("test", line).unwrap_or_else(|error| panic!("{error}"));

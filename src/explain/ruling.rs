@@ -346,7 +346,9 @@ pub(super) fn advice(reason: DropReason, scene: &Scene<'_>) -> String {
         R::VxlanInnerIp => sender("send a whole IP header"),
         R::VxlanNobodyHere => format!(
             "the endpoint is an address of this host: use that of another, or add a VXLAN device with id {} here",
-            scene.vni().map_or("VNI".to_owned(), |vni| vni.to_string())
+            scene
+                .vni()
+                .map_or("VNI".to_owned(), |(vni, _)| vni.to_string())
         ),
         R::TunnelNoRoute => scene.command(
             "ip",
@@ -371,11 +373,13 @@ pub(super) fn advice(reason: DropReason, scene: &Scene<'_>) -> String {
             sender("put a frame behind a whole VXLAN header with the I flag")
         }
         R::VxlanVni => {
-            let vni = scene.vni().map_or("VNI".to_owned(), |vni| vni.to_string());
+            let (vni, port) = scene.vni().map_or(("VNI".to_owned(), 4789), |(vni, port)| {
+                (vni.to_string(), port)
+            });
             scene.command(
                 "ip",
                 at,
-                &format!("link add DEV type vxlan id {vni} dstport 4789"),
+                &format!("link add DEV up type vxlan id {vni} dstport {port}"),
             )
         }
         R::VxlanReserved => format!(

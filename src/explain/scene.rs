@@ -135,10 +135,10 @@ impl<'a> Scene<'a> {
         uppers.find(silent).copied()
     }
 
-    /// Returns the VNI of the datagram.
-    pub(super) fn vni(&self) -> Option<u32> {
+    /// Returns the VNI of the datagram, and its destination port.
+    pub(super) fn vni(&self) -> Option<(u32, u16)> {
         self.last(|note| match note {
-            Note::Vni(vni) | Note::VxlanPutIn { vni, .. } => Some(*vni),
+            Note::Vni { vni, port } | Note::VxlanPutIn { vni, port, .. } => Some((*vni, *port)),
             _ => None,
         })
     }

@@ -331,7 +331,7 @@ pub(super) fn words(scene: &Scene<'_>, note: &Note) -> Words {
                 format!("too big for its way: is answered so, with MTU {mtu}, and goes no further");
             ("too_big", text, "skb_tunnel_check_pmtu")
         }
-        Note::Vni(vni) => ("vni", format!("a VXLAN packet with VNI {vni}"), "vxlan_rcv"),
+        Note::Vni { vni, .. } => ("vni", format!("a VXLAN packet with VNI {vni}"), "vxlan_rcv"),
     };
     Words { what, text, rule }
 }

@@ -272,8 +272,13 @@ pub enum Note {
         /// The MTU that it tells of.
         mtu: usize,
     },
-    /// A datagram to a tunnel has this VNI.
-    Vni(u32),
+    /// A datagram to a tunnel.
+    Vni {
+        /// Its network.
+        vni: u32,
+        /// Its destination port.
+        port: u16,
+    },
 }
 
 /// What puts a frame in a VLAN.

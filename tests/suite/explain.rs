@@ -46,6 +46,68 @@ fn instructive_cases() {
     }
 }
 
+/// What keeps a frame back, by netdev, each with the command that is to help; none where advice leaves
+/// something to people.
+fn advised(explained: &Value) -> Vec<(String, String, Option<String>)> {
+    let hops = explained["hops"].as_array().expect("a list");
+    let notes = hops.iter().flat_map(|hop| {
+        let netdev = hop["netdev"].as_str().expect("a name");
+        let notes = hop["notes"].as_array().expect("a list");
+        notes.iter().filter_map(move |note| {
+            let advice = note["advice"].as_str()?;
+            let why = note["reason"].as_str().or_else(|| note["text"].as_str());
+            // Of several ways the first, behind a condition or between brackets.
+            let first = advice.split("; or ").next().unwrap_or_default();
+            let first = first.rsplit([':', '(']).next().unwrap_or_default();
+            let command = first.split(')').next().unwrap_or_default().trim();
+            let command = command.replace("VID", "10").replace("DEV", "vx9");
+            let program = ["ip ", "bridge ", "tapswitch "];
+            let concrete =
+                program.iter().any(|it| command.starts_with(it)) && !command.contains("ADDRESS");
+            Some((
+                netdev.to_owned(),
+                why.expect("a text").to_owned(),
+                concrete.then_some(command),
+            ))
+        })
+    });
+    notes.collect()
+}
+
+/// Behind the command that is advised, the frame is no longer kept back there for that.
+#[test]
+fn advice_helps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut helped = 0;
+    for case in files(&root("fixtures/explained")) {
+        let lines = fs::read_to_string(case.join("args")).expect("the arguments of the case");
+        let script = fs::read_to_string(case.join("topology.sh")).expect("a topology");
+        let explained = |script: &str| -> Value {
+            let topology = folder.path().join("topology.sh");
+            fs::write(&topology, script).expect("a writable folder");
+            let topology = topology.to_str().expect("a path in UTF-8");
+            let args = [topology].into_iter().chain(lines.lines());
+            let args: Vec<_> = args.chain(["--json"]).collect();
+            let output = explain(&case, &args);
+            let said = (text(&output.stderr), output.status.code());
+            assert_eq!(said, (String::new(), Some(0)), "{}", case.display());
+            serde_json::from_slice(&output.stdout).expect("JSON")
+        };
+        for (netdev, why, command) in advised(&explained(&script)) {
+            let Some(command) = command else {
+                continue;
+            };
+            // Behind it, a port that went down and up may have to learn first.
+            let after = explained(&format!("{script}\n{command}\nsleep 40\n"));
+            let still = advised(&after);
+            let still = still.iter().any(|it| (&it.0, &it.1) == (&netdev, &why));
+            assert!(!still, "{}: {command}: {after:#}", case.display());
+            helped += 1;
+        }
+    }
+    assert!(helped >= 13, "{helped}");
+}
+
 #[test]
 fn what_is_missing_or_wrong_is_said() {
     let folder = root("fixtures/explained/hairpin");

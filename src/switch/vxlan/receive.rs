@@ -143,7 +143,10 @@ fn take_out<W: Watch>(
         return Err(DropReason::VxlanFlags);
     }
     let plan: &Plan = walk.plan;
-    walk.tell(|_| Note::Vni(header.vni()));
+    walk.tell(|_| Note::Vni {
+        vni: header.vni(),
+        port: outer.destination_port,
+    });
     let only = (brought == Brought::Stack).then_some(by);
     let found = stack.listener(ipv6, outer.destination_port, header.vni(), only);
     let device = found.and_then(|device| plan.vxlans.get(device as usize));
