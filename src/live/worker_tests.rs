@@ -44,11 +44,11 @@ fn execute(control: &mut Control, lines: &str) {
 /// Frames on their way at most: they fit every queue.
 const WINDOW: u64 = 16;
 
-/// Sends frames from p1 to p2 by every queue, while the plan is swapped again and again, until both many
-/// frames and many swaps have been.
+/// Sends frames from p1 to p2 by every queue, while the plan is swapped 1,000 times a second, until both many
+/// frames and many swaps have been. A machine that is too slow for that takes longer.
 fn swap_under_load(workers: usize, polling: Polling) {
     const FRAMES: u64 = 3000;
-    const SWAPS: u64 = 300;
+    const SWAPS: u64 = 1000;
     let mut control = Control::new(&[]);
     let mut lines = "ip link add br0 type bridge\nip link set br0 up\n".to_owned();
     for port in ["p1", "p2", "p3"] {
@@ -119,14 +119,18 @@ fn swap_under_load(workers: usize, polling: Polling) {
                 done.fetch_add(1, Ordering::Relaxed);
             });
         }
+        let begin = std::time::Instant::now();
         while done.load(Ordering::Relaxed) < workers as u64 {
             let verb = ["down", "up"][usize::from(swaps.load(Ordering::Relaxed) % 2 == 1)];
             execute(&mut control, &format!("ip link set p3 {verb}\n"));
             shared.wiring.store(wiring(&control));
             handles.iter().for_each(Handle::wake);
-            swaps.fetch_add(1, Ordering::Relaxed);
-            thread::sleep(Duration::from_micros(500));
+            let swapped = swaps.fetch_add(1, Ordering::Relaxed) + 1;
+            let due = begin + Duration::from_millis(swapped);
+            thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
         }
+        let (swapped, took) = (swaps.load(Ordering::Relaxed), begin.elapsed());
+        eprintln!("{swapped} swaps in {took:?}, {workers} workers, {polling:?}");
     });
     let mut counters = Counters::default();
     let mut frames = 0;
