@@ -5,10 +5,12 @@
 //! so do the programs.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::kind::{DeviceKind, OUTSIDE_IP, Scripts, child_ip};
+use super::lab::{Role, Station};
+use super::reach::{Pair, Reach};
 use crate::sys::process;
 
 /// Seconds that a stream lasts.
@@ -28,6 +32,18 @@ const PINGS: u32 = 300;
 
 /// How long something may take that takes a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a program that measures may take: several times what it does on a busy machine.
+const PROGRAM: Duration = Duration::from_secs(20);
+
+/// How long to wait before it is tried again.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Why nothing more is done.
+const ENDED: &str = "ended by a signal";
+
+/// How often a stream is tried that comes to nothing.
+const TRIES: u32 = 3;
 
 /// What was measured of a kind.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -68,12 +84,7 @@ pub fn possible() -> Result<(), String> {
     if !geteuid().is_root() {
         return Err("needs root, for namespaces with names".into());
     }
-    for (program, argument) in [
-        ("ip", "-V"),
-        ("ping", "-V"),
-        ("iperf3", "--version"),
-        ("timeout", "--version"),
-    ] {
+    for (program, argument) in [("ip", "-V"), ("ping", "-V"), ("iperf3", "--version")] {
         let mut command = Command::new(program);
         command
             .arg(argument)
@@ -86,11 +97,32 @@ pub fn possible() -> Result<(), String> {
     Ok(())
 }
 
-/// The process that is tapswitch, while one runs.
-static SWITCH: AtomicU32 = AtomicU32::new(0);
+/// What the thread that waits for signals and the one that measures tell each other.
+#[derive(Debug)]
+struct Shared {
+    /// Whether there is a [`Space`], which then ends the process when it has tidied up.
+    busy: bool,
+    /// The signal that ends this process.
+    ended: Option<Signal>,
+    /// Programs that measure and have not ended.
+    programs: Vec<u32>,
+}
 
-/// From now on, has signals that end this process take namespaces and tapswitch with it. To be called once, while it has one
-/// thread.
+static SHARED: Mutex<Shared> = Mutex::new(Shared {
+    busy: false,
+    ended: None,
+    programs: Vec::new(),
+});
+
+fn shared() -> MutexGuard<'static, Shared> {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on, has signals that end this process take namespaces and programs with it. To be called once, while it
+/// has one thread.
+///
+/// Who makes namespaces takes them away, when the command that it is at is done: nothing is made behind the back of
+/// who tidies up. Commands that make them inherit the blocked signals, and so are not cut short by a Ctrl-C, either.
 ///
 /// # Errors
 /// None that is known; what the system call gives.
@@ -101,12 +133,15 @@ pub fn prepare() -> io::Result<()> {
             match process::wait_signal() {
                 Ok(Signal::SIGCHLD | Signal::SIGUSR1) => {}
                 Ok(signal) => {
-                    match SWITCH.load(Ordering::Relaxed) {
-                        0 => {}
-                        pid => process::send_signal(pid, Signal::SIGTERM),
+                    let mut shared = shared();
+                    shared.ended = Some(signal);
+                    if !shared.busy {
+                        // Still locked: no Space begins.
+                        std::process::exit(128 + signal as i32);
                     }
-                    take_away(&prefix());
-                    std::process::exit(128 + signal as i32);
+                    for pid in &shared.programs {
+                        process::send_signal(*pid, Signal::SIGKILL);
+                    }
                 }
                 Err(_) => return,
             }
@@ -127,20 +162,56 @@ fn take_away(prefix: &str) {
     }
 }
 
-/// Measures a kind on the kernel and on tapswitch. Takes about ten seconds.
+/// Measures a kind on the kernel and on tapswitch, between the first child and those that it reaches by `pairs`. Takes
+/// about ten seconds.
 #[must_use]
-pub fn measure(kind: DeviceKind, children: u8) -> Live {
+pub fn measure(kind: DeviceKind, stations: &[Station], pairs: &[Pair]) -> Live {
     let mut live = Live::default();
-    // Two children talk; the others do not matter.
-    let children = children.min(2);
+    let children: Vec<&Station> = stations
+        .iter()
+        .filter(|it| it.role == Role::Child)
+        .take(2)
+        .collect();
+    let Some(first) = children.first() else {
+        return live;
+    };
+    let outside = stations.iter().find(|it| it.role == Role::Outside);
     for (side, name) in [(Side::Kernel, "kernel"), (Side::Tapswitch, "tapswitch")] {
-        match Space::new(side, kind, children).and_then(|space| space.measure()) {
+        let mut skipped = Vec::new();
+        // A kind may take one child only.
+        let taken = if children.len() < 2 { 1 } else { 2 };
+        let measures = Space::new(side, kind, taken).map(|space| {
+            let mut between = |to: Option<&Station>, namespace: &str, ip: Ipv4Addr| {
+                let to = to?;
+                let pair = pairs
+                    .iter()
+                    .find(|it| it.from == first.name && it.to == to.name)?;
+                let path = Path {
+                    from: &space.namespace("c1"),
+                    to: &space.namespace(namespace),
+                    ip,
+                    reach: pair.reach,
+                };
+                if pair.reach == Reach::Told {
+                    path.tell(first, to);
+                }
+                path.measure(&mut |why| {
+                    skipped.push(format!("{name}, {} → {}: {why}", first.name, to.name));
+                })
+            };
+            Measures {
+                sibling: between(children.get(1).copied(), "c2", child_ip(2)),
+                outside: between(outside, "out", OUTSIDE_IP),
+            }
+        });
+        match measures {
             Ok(measures) => match side {
                 Side::Kernel => live.kernel = Some(measures),
                 Side::Tapswitch => live.tapswitch = Some(measures),
             },
             Err(why) => live.skipped.push(format!("{name}: {why}")),
         }
+        live.skipped.append(&mut skipped);
     }
     live
 }
@@ -156,7 +227,6 @@ enum Side {
 #[derive(Debug)]
 struct Space {
     prefix: String,
-    children: u8,
     switch: Option<Child>,
     files: Vec<PathBuf>,
 }
@@ -168,9 +238,15 @@ impl Space {
             kind,
             prefix: &prefix,
         };
+        let mut shared = shared();
+        if shared.ended.is_some() {
+            // The thread that waits for signals ends the process.
+            return Err(ENDED.into());
+        }
+        shared.busy = true;
+        drop(shared);
         let mut space = Self {
             prefix: prefix.clone(),
-            children: 0,
             switch: None,
             files: Vec::new(),
         };
@@ -178,12 +254,7 @@ impl Space {
             Side::Kernel => {
                 shell(&scripts.base())?;
                 for number in 1..=children {
-                    match shell(&scripts.child(number, &[])) {
-                        Ok(()) => space.children = number,
-                        Err(why) if number == 1 => return Err(why),
-                        // One is enough to talk to the outside.
-                        Err(_) => break,
-                    }
+                    shell(&scripts.child(number, &[]))?;
                 }
             }
             Side::Tapswitch => space.start(&scripts, children)?,
@@ -211,7 +282,6 @@ impl Space {
             .stdout(Stdio::null())
             .stderr(errors);
         let switch = command.spawn().map_err(failed)?;
-        SWITCH.store(switch.id(), Ordering::Relaxed);
         self.switch = Some(switch);
         // The last thing that the script makes there.
         let last = self.namespace(&format!("c{children}"));
@@ -220,6 +290,9 @@ impl Space {
             addresses.is_ok_and(|text| text.contains("inet "))
         };
         if !within(PATIENCE, there) {
+            if shared().ended.is_some() {
+                return Err(ENDED.into());
+            }
             let words = fs::read_to_string(&log).unwrap_or_default();
             let last = words
                 .lines()
@@ -228,22 +301,11 @@ impl Space {
                 .to_owned();
             return Err(last);
         }
-        self.children = children;
         Ok(())
     }
 
     fn namespace(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
-    }
-
-    fn measure(&self) -> Result<Measures, String> {
-        let from = self.namespace("c1");
-        let mut measures = Measures::default();
-        if self.children > 1 {
-            measures.sibling = between(&from, &self.namespace("c2"), &child_ip(2).to_string());
-        }
-        measures.outside = between(&from, &self.namespace("out"), &OUTSIDE_IP.to_string());
-        Ok(measures)
     }
 }
 
@@ -251,82 +313,209 @@ impl Drop for Space {
     fn drop(&mut self) {
         if let Some(mut switch) = self.switch.take() {
             process::send_signal(switch.id(), Signal::SIGTERM);
-            if !within(PATIENCE, || !matches!(switch.try_wait(), Ok(None))) {
-                _ = switch.kill();
-                _ = switch.wait();
+            let end = Instant::now() + PATIENCE;
+            while matches!(switch.try_wait(), Ok(None)) && Instant::now() < end {
+                thread::sleep(POLL);
             }
-            SWITCH.store(0, Ordering::Relaxed);
+            _ = switch.kill();
+            _ = switch.wait();
         }
         take_away(&self.prefix);
         for file in &self.files {
             _ = fs::remove_file(file);
         }
+        let mut shared = shared();
+        shared.busy = false;
+        if let Some(signal) = shared.ended {
+            std::process::exit(128 + signal as i32);
+        }
     }
 }
 
-/// Measures from one namespace to an address in another; `None` if it is not reached.
-fn between(from: &str, to: &str, ip: &str) -> Option<Measure> {
-    let inside = |namespace: &str, words: &[&str]| -> Vec<String> {
-        let all = ["timeout", "20", "ip", "netns", "exec", namespace];
-        all.iter()
-            .chain(words)
-            .map(|word| (*word).to_owned())
-            .collect()
-    };
-    let reached = || {
-        let words = inside(from, &["ping", "-c", "1", "-W", "1", ip]);
-        output(&words).is_ok()
-    };
-    // A port of a bridge forwards at once; the first answer may take a moment all the same.
-    if !within(Duration::from_secs(4), reached) {
-        return None;
+/// From one namespace to an address in another.
+#[derive(Debug)]
+struct Path<'a> {
+    from: &'a str,
+    to: &'a str,
+    ip: Ipv4Addr,
+    /// What the core found out about it.
+    reach: Reach,
+}
+
+impl Path<'_> {
+    /// Names each station to the other, as ARP fails between them. A device without ARP takes no neighbours, and needs none.
+    fn tell(&self, first: &Station, other: &Station) {
+        for (namespace, of) in [(self.from, other), (self.to, first)] {
+            let (ip, mac) = (of.ip.to_string(), of.mac.to_string());
+            let words = ["ip", "-n", namespace, "neigh", "replace", &ip];
+            _ = output(&[&words[..], &["lladdr", &mac, "dev", "eth0"]].concat());
+        }
     }
-    let stream = |options: &[&str]| -> Option<Value> {
-        let words = inside(to, &["iperf3", "-s", "-1", "-B", ip]);
-        let (program, arguments) = words.split_first()?;
-        let mut server = Command::new(program);
-        server
+
+    /// Measures; `None` if nothing comes back. `skip` is told what was not to be had although it is said to reach.
+    fn measure(&self, skip: &mut dyn FnMut(String)) -> Option<Measure> {
+        let ip = self.ip.to_string();
+        let ping = || {
+            let words = ["ping", "-c", "1", "-W", "1", &ip];
+            Program::start(self.from, &words).and_then(Program::end)
+        };
+        let reached = match self.reach {
+            Reach::No => ping().is_ok(),
+            // A port of a bridge forwards at once; the first answer may take a moment all the same.
+            Reach::Yes | Reach::Told => within(PATIENCE, || ping().is_ok()),
+        };
+        if !reached {
+            if self.reach != Reach::No {
+                skip("no answer to ping".into());
+            }
+            return None;
+        }
+        let mut figure = |what: &str, found: Result<f64, String>| {
+            found.map_err(|why| skip(format!("{what}: {why}"))).ok()
+        };
+        Some(Measure {
+            tcp_mbits: figure("TCP", self.tcp()),
+            frames_per_second: figure("frames/s", self.frames()),
+            rtt_us: figure("round trip", self.round_trip()),
+        })
+    }
+
+    /// Mbit/s.
+    fn tcp(&self) -> Result<f64, String> {
+        let report = self.stream(&[])?;
+        let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
+        bits.filter(|bits| *bits > 0.0)
+            .map(|bits| bits / 1e6)
+            .ok_or_else(|| "nothing arrived".into())
+    }
+
+    /// Frames of 60 octets that arrive in a second.
+    fn frames(&self) -> Result<f64, String> {
+        let report = self.stream(&["-u", "-b", "0", "-l", "18"])?;
+        let sum = &report["end"]["sum"];
+        let of = |key: &str| sum[key].as_f64().unwrap_or_default();
+        let arrived = of("packets") - of("lost_packets");
+        match arrived > 0.0 && of("seconds") > 0.0 {
+            true => Ok(arrived / of("seconds")),
+            false => Err("nothing arrived".into()),
+        }
+    }
+
+    /// Microseconds.
+    fn round_trip(&self) -> Result<f64, String> {
+        let (count, ip) = (PINGS.to_string(), self.ip.to_string());
+        let words = ["ping", "-q", "-c", &count, "-i", "0.002", &ip];
+        let text = Program::start(self.from, &words)?.end()?;
+        mean_rtt(&text).ok_or_else(|| "ping gives no times".into())
+    }
+
+    /// Sends a stream with iperf3 and returns the sender's report.
+    fn stream(&self, options: &[&str]) -> Result<Value, String> {
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            match self.stream_once(options) {
+                Ok(report) => return Ok(report),
+                Err(why) => last = why,
+            }
+        }
+        Err(last)
+    }
+
+    fn stream_once(&self, options: &[&str]) -> Result<Value, String> {
+        let ip = self.ip.to_string();
+        // Ends with the stream; what does not is ended when this returns.
+        let _server = Program::start(self.to, &["iperf3", "-s", "-1", "-B", &ip])?;
+        let seconds = SECONDS.to_string();
+        let client = ["iperf3", "-J", "-i", "0", "-c", &ip, "-t", &seconds];
+        let words = [&client[..], options].concat();
+        let mut found = Err(String::new());
+        // Until the server listens.
+        within(Duration::from_secs(3), || {
+            found = Program::start(self.from, &words)
+                .and_then(Program::end)
+                .and_then(|text| report(&text));
+            found.is_ok()
+        });
+        found
+    }
+}
+
+/// Reads what iperf3 reports. Its exit status does not tell: it may be 0 after an error, which is among the keys then.
+fn report(text: &str) -> Result<Value, String> {
+    let report: Value =
+        serde_json::from_str(text).map_err(|error| format!("iperf3's report: {error}"))?;
+    match report["error"].as_str() {
+        Some(why) => Err(format!("iperf3: {why}")),
+        None => Ok(report),
+    }
+}
+
+/// A program that measures, in a namespace. Ends when this is dropped, and with this process.
+#[derive(Debug)]
+struct Program(Child);
+
+impl Program {
+    fn start(namespace: &str, words: &[&str]) -> Result<Self, String> {
+        let (program, arguments) = words.split_first().ok_or("no program")?;
+        let failed = |error: io::Error| format!("{program}: {error}");
+        let net = fs::File::open(format!("/run/netns/{namespace}")).map_err(failed)?;
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut server = server.spawn().ok()?;
-        let seconds = SECONDS.to_string();
-        let words = inside(
-            from,
-            &[&["iperf3", "-J", "-c", ip, "-t", &seconds], options].concat(),
-        );
-        // Until the server listens.
-        let mut found = None;
-        within(Duration::from_secs(3), || {
-            let report = output(&words)
-                .ok()
-                .and_then(|text| serde_json::from_str(&text).ok());
-            found = report;
-            found.is_some()
-        });
-        if found.is_none() {
-            _ = server.kill();
+        let mut shared = shared();
+        if shared.ended.is_some() {
+            return Err(ENDED.into());
         }
-        // It ends with the stream.
-        _ = server.wait();
-        found
-    };
-    let tcp = stream(&[]);
-    let tcp = tcp.and_then(|it| it["end"]["sum_received"]["bits_per_second"].as_f64());
-    let udp = stream(&["-u", "-b", "0", "-l", "18"]).and_then(|it| {
-        let sum = &it["end"]["sum"];
-        let arrived = sum["packets"].as_f64()? - sum["lost_packets"].as_f64()?;
-        Some(arrived / sum["seconds"].as_f64()?)
-    });
-    let count = PINGS.to_string();
-    let words = inside(from, &["ping", "-q", "-c", &count, "-i", "0.002", ip]);
-    let rtt = output(&words).ok().and_then(|text| mean_rtt(&text));
-    Some(Measure {
-        tcp_mbits: tcp.map(|bits| bits / 1e6),
-        frames_per_second: udp,
-        rtt_us: rtt,
-    })
+        let child = process::spawn_in(net.as_fd(), command).map_err(failed)?;
+        shared.programs.push(child.id());
+        Ok(Self(child))
+    }
+
+    /// Waits for its end and returns what it prints, also where it fails but prints something. That has to fit a
+    /// pipe, as what ping and a report without intervals print does.
+    fn end(mut self) -> Result<String, String> {
+        let end = Instant::now() + PROGRAM;
+        let status = loop {
+            match self.ended() {
+                Some(status) => break status,
+                None if Instant::now() < end => thread::sleep(Duration::from_millis(5)),
+                None => return Err(format!("took longer than {} s", PROGRAM.as_secs())),
+            }
+        };
+        let mut text = String::new();
+        if let Some(mut stdout) = self.0.stdout.take() {
+            stdout
+                .read_to_string(&mut text)
+                .map_err(|error| error.to_string())?;
+        }
+        match status.success() || text.starts_with('{') {
+            true => Ok(text),
+            false => Err(status.to_string()),
+        }
+    }
+
+    /// Its status, once it has ended. From then on its number may be another's: it is forgotten at once.
+    fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        let mut shared = shared();
+        let status = self.0.try_wait().ok().flatten()?;
+        let pid = self.0.id();
+        shared.programs.retain(|it| *it != pid);
+        Some(status)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let mut shared = shared();
+        // Harmless after its end, which std remembers.
+        _ = self.0.kill();
+        _ = self.0.wait();
+        let pid = self.0.id();
+        shared.programs.retain(|it| *it != pid);
+    }
 }
 
 /// Reads the mean of ping's last line, in microseconds.
@@ -384,23 +573,32 @@ fn output(words: &[impl AsRef<std::ffi::OsStr>]) -> Result<String, String> {
     }
 }
 
-/// Tries again and again, for so long; whether it came about.
+/// Tries again and again, for so long, unless a signal ends this process; whether it came about.
 fn within(time: Duration, mut it: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + time;
     loop {
         if it() {
             return true;
         }
-        if Instant::now() >= end {
+        if Instant::now() >= end || shared().ended.is_some() {
             return false;
         }
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(POLL);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_iperf3_says() {
+        assert!(report(r#"{"end": {}}"#).is_ok());
+        let refused = r#"{"end": {}, "error": "unable to connect to server: Connection refused"}"#;
+        let why = report(refused).unwrap_err();
+        assert!(why.ends_with("Connection refused"), "{why}");
+        assert!(report("").is_err());
+    }
 
     #[test]
     fn what_ping_says() {

@@ -119,11 +119,13 @@ fn report(spec: &Spec, kind: DeviceKind) -> Result<KindReport, LabError> {
         children: children.count(),
         refused: lab.refused.clone(),
         reach: classes,
-        pairs,
         frames: figures.frames(),
         inside: workload.inside,
         deliveries_per_frame: PerFrame::new(&figures),
-        live: spec.live.then(|| live::measure(kind, spec.hosts)),
+        live: spec
+            .live
+            .then(|| live::measure(kind, &lab.stations, &pairs)),
+        pairs,
         ns_per_frame: spec.timing.then(|| costs(&mut lab)),
         script: lab.script,
         stations: lab.stations,

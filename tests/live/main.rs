@@ -5,6 +5,7 @@
 //! sandbox, except where `--host` is what is tested; names there carry this process's number.
 
 mod bench;
+mod compare;
 mod io;
 mod ipvlan;
 mod loops;
