@@ -33,6 +33,9 @@ const PINGS: u32 = 300;
 /// How long something may take that takes a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long tapswitch may take to build a network that it goes on building.
+const STARTING: Duration = Duration::from_secs(60);
+
 /// How long a program that measures may take: several times what it does on a busy machine.
 const PROGRAM: Duration = Duration::from_secs(20);
 
@@ -281,15 +284,20 @@ impl Space {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(errors);
-        let switch = command.spawn().map_err(failed)?;
-        self.switch = Some(switch);
+        let mut switch = command.spawn().map_err(failed)?;
         // The last thing that the script makes there.
         let last = self.namespace(&format!("c{children}"));
         let there = || {
             let addresses = output(&["ip", "-n", &last, "addr", "show", "dev", "eth0"]);
             addresses.is_ok_and(|text| text.contains("inet "))
         };
-        if !within(PATIENCE, there) {
+        let mut runs = true;
+        let up = within(STARTING, || {
+            runs = matches!(switch.try_wait(), Ok(None));
+            !runs || there()
+        });
+        self.switch = Some(switch);
+        if !up || !runs {
             if shared().ended.is_some() {
                 return Err(ENDED.into());
             }
