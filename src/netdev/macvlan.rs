@@ -306,7 +306,8 @@ impl Network {
     ///
     /// # Errors
     /// `EOPNOTSUPP` if the netdev is none of the sort; `EINVAL` into or out of passthru mode, and for
-    /// sources in another mode than source.
+    /// sources in another mode than source; `EOVERFLOW` for the end of `nopromisc` in passthru mode, where it began
+    /// while the device was down and nobody else wanted its lower promiscuous.
     pub fn change_macvlan(
         &mut self,
         id: NetdevId,
@@ -336,7 +337,14 @@ impl Network {
             let turned = self
                 .macvlan(id)
                 .is_some_and(|it| it.flags.nopromisc != flags.nopromisc);
-            if turned && old == Mode::Passthru && self.netdev(id).up {
+            // Up or down, although it counts again when it comes up.
+            if turned && old == Mode::Passthru {
+                if !flags.nopromisc && self.netdev(lower).promiscuity == u32::MAX {
+                    let lower = &self.netdev(lower).name;
+                    let note =
+                        format!("{lower} was told once too often that {name} wants less of it");
+                    return Err(Refusal::new(Errno::Overflow, note));
+                }
                 self.step_promiscuity(lower, !flags.nopromisc);
             }
             if let Some(macvlan) = self.macvlan_mut(id) {
