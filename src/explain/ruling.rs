@@ -120,12 +120,7 @@ pub(super) fn advice(reason: DropReason, scene: &Scene<'_>) -> String {
             &format!("port set dev {name} {option}"),
         )
     };
-    let member = |id| {
-        let vid = scene.vid().map_or("VID".to_owned(), |vid| vid.to_string());
-        let (name, own) = (scene.bare(id), id == scene.bridge());
-        let own = if own { " self" } else { "" };
-        scene.command("bridge", id, &format!("vlan add dev {name} vid {vid}{own}"))
-    };
+    let member = |id| scene.admit(id);
     let bridge_option = |option: &str| {
         let bridge = scene.bridge();
         let name = scene.bare(bridge);
@@ -440,10 +435,7 @@ pub(super) fn for_a_port(scene: &Scene<'_>, port: crate::switch::NetdevId, why: 
             &format!("port set dev {name} private promiscuous"),
         ),
         Kept::State(_) => scene.open(port),
-        Kept::Vlan => {
-            let vid = scene.vid_words();
-            scene.command("bridge", port, &format!("vlan add dev {name}{vid}"))
-        }
+        Kept::Vlan => scene.admit(port),
         Kept::FloodOff => {
             let (destination, _) = scene.addresses();
             let option = match destination {

@@ -149,6 +149,26 @@ impl<'a> Scene<'a> {
             .map_or(String::new(), |vid| format!(" vid {vid}"))
     }
 
+    /// Returns what lets frames of the VLAN through a port, or to the bridge itself: that it is a member, or, where
+    /// it is one, that it forwards.
+    pub(super) fn admit(&self, id: NetdevId) -> String {
+        let (bridge, number) = match self.network.port(id) {
+            Some((bridge, port)) => (bridge, Some(port.number)),
+            None => (id, None),
+        };
+        let bridge = self.network.netdev(bridge).bridge();
+        let is_member = |vid| bridge.is_some_and(|it| it.vlans.has(number, vid));
+        let (name, own) = (self.bare(id), if number.is_none() { " self" } else { "" });
+        let rest = match self.vid() {
+            None => format!("vlan add dev {name} vid VID{own}"),
+            Some(vid) if is_member(vid) => {
+                format!("vlan set dev {name} vid {vid}{own} state 3")
+            }
+            Some(vid) => format!("vlan add dev {name} vid {vid}{own}"),
+        };
+        self.command("bridge", id, &rest)
+    }
+
     /// Returns the same as the options of an FDB entry.
     pub(super) fn vlan_words(&self) -> String {
         self.vid()
@@ -181,6 +201,11 @@ impl<'a> Scene<'a> {
                 Kind::Veth { peer } => up(*peer),
                 _ => format!("plug something into {}: it has no carrier", self.name(port)),
             };
+        }
+        // The port is open, so it is the VLAN that is not.
+        if let (PortState::Forwarding, Some(vid)) = (it.state, self.vid()) {
+            let rest = format!("vlan set dev {name} vid {vid} state 3");
+            return self.command("bridge", port, &rest);
         }
         match (it.state, tree) {
             (PortState::Blocking, true) => format!(
