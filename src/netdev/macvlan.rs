@@ -306,8 +306,7 @@ impl Network {
     ///
     /// # Errors
     /// `EOPNOTSUPP` if the netdev is none of the sort; `EINVAL` into or out of passthru mode, and for
-    /// sources in another mode than source; `EOVERFLOW` for the end of `nopromisc` in passthru mode, where it began
-    /// while the device was down and nobody else wanted its lower promiscuous.
+    /// sources in another mode than source.
     pub fn change_macvlan(
         &mut self,
         id: NetdevId,
@@ -337,14 +336,9 @@ impl Network {
             let turned = self
                 .macvlan(id)
                 .is_some_and(|it| it.flags.nopromisc != flags.nopromisc);
-            // Up or down, although it counts again when it comes up.
-            if turned && old == Mode::Passthru {
-                if !flags.nopromisc && self.netdev(lower).promiscuity == u32::MAX {
-                    let lower = &self.netdev(lower).name;
-                    let note =
-                        format!("{lower} was told once too often that {name} wants less of it");
-                    return Err(Refusal::new(Errno::Overflow, note));
-                }
+            // It counts when it comes up and goes down. Kernels before the fix of that told the lower of one that
+            // is down as well, which stayed promiscuous for ever, or had a count below zero.
+            if turned && old == Mode::Passthru && self.netdev(id).up {
                 self.step_promiscuity(lower, !flags.nopromisc);
             }
             if let Some(macvlan) = self.macvlan_mut(id) {

@@ -34,8 +34,6 @@ pub enum Errno {
     NotConnected,
     /// `EOPNOTSUPP`.
     NotSupported,
-    /// `EOVERFLOW`.
-    Overflow,
     /// `EPERM`.
     NotPermitted,
     /// `EPROTONOSUPPORT`.
@@ -67,7 +65,6 @@ impl Errno {
             Self::NoSpace => "No space left on device",
             Self::NotConnected => "Transport endpoint is not connected",
             Self::NotSupported => "Operation not supported",
-            Self::Overflow => "Value too large for defined data type",
             Self::NotPermitted => "Operation not permitted",
             Self::ProtocolNotSupported => "Protocol not supported",
             Self::Range => "Numerical result out of range",

@@ -394,17 +394,10 @@ impl Network {
 
     /// One more, or one less, wants a netdev promiscuous; the first and the last tell its lower
     /// (`ndo_change_rx_flags`).
-    ///
-    /// As in the kernel, the count does not know who counted: one less than none is 2^32 - 1, which nothing is
-    /// added to (`__dev_set_promiscuity`).
     pub(super) fn step_promiscuity(&mut self, id: NetdevId, more: bool) {
         let netdev = self.netdev_mut(id);
-        let before = netdev.promiscuity;
-        netdev.promiscuity = match more {
-            true => before.saturating_add(1),
-            false => before.wrapping_sub(1),
-        };
-        let edge = (before == 0) != (netdev.promiscuity == 0);
+        netdev.promiscuity = step(netdev.promiscuity, more);
+        let edge = netdev.promiscuity == u32::from(more);
         if let Some(lower) = self
             .passes_flags_down(id, RxFlag::Promiscuous)
             .filter(|_| edge)

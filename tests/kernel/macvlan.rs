@@ -135,35 +135,6 @@ pub(crate) const CASES: &[Case] = &[
             p1: h9 > h0d => p1@stack",
     },
     Case {
-        name: "56 the promiscuity of a lower is counted for children that are down, too",
-        ports: 0,
-        bridge: "",
-        text: "
-            ip tuntap add p1 mode tap
-            ip link set p1 address 02:00:00:00:01:01 up
-            ip link add link p1 name c1 type macvlan mode passthru nopromisc
-            ip link set c1 type macvlan flag nodst
-            ip -j -d link show dev p1
-            ip link set c1 up
-            ip -j -d link show dev p1
-            ip link set c1 down
-            ip -j -d link show dev p1
-            ip link set c1 type macvlan mode passthru nopromisc
-            ip -j -d link show dev p1
-            ip link set c1 type macvlan flag null
-            ip link set c1 type macvlan mode passthru nopromisc
-            ip link del c1
-            ip link add link p1 name c1 type macvlan mode passthru
-            ip link set c1 type macvlan mode passthru nopromisc
-            ip -j -d link show dev p1
-            ip link set c1 type macvlan flag null
-            ip -j -d link show dev p1
-            ip link set c1 up
-            p1: h9 > h8 => c1
-            ip link del c1
-            ip -j -d link show dev p1",
-    },
-    Case {
         name: "56 a passthru child that changed the address gives the old one back",
         ports: 0,
         bridge: "",
