@@ -86,7 +86,7 @@
 //! | VLAN devices per netdev, and netdevs on each other | 4,095 for each tag type, and 8, as in Linux |
 //! | macvlans per netdev, and sources of one in source mode | as many as commands make |
 //! | frames of a [`mod@bench`], made to order; octets, of captures | 4,194,304; 1 GiB |
-//! | hops, and notes, of a frame that is explained; explanations in the JSON of a replay, and of a case | 65,536 each; 10,000, and 4 |
+//! | hops, and notes, of a frame that is explained; explanations in the JSON of a replay, of a case, and kept by a Testbed | 65,536 each; 10,000, 4, and the last 64 of up to 1,024 hops |
 //! | frames in and copies out of one case of [`check`] | 1,000,000, of 256 MiB together |
 //! | hosts of a [`mod@compare`]; frames of captures; endpoints of its `--scale` | 100; 1,000,000, of 256 MiB together; 20,000 |
 //! | ipvlan devices per netdev | as memory allows; a frame to a group costs a copy for each that hears it, and none waits in a queue (the kernel's holds 1,000) |

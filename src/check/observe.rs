@@ -54,7 +54,7 @@ pub struct Observation {
     /// By attachment.
     places: Vec<Option<Place>>,
     /// The ways of the last frames that came in, if the engine watches.
-    ways: VecDeque<Explanation>,
+    pub(super) ways: VecDeque<Explanation>,
     names: FileNames,
     octets: Vec<u8>,
 }
@@ -150,7 +150,7 @@ impl Observation {
     }
 
     /// Returns the way of the frame that a frame is or was made of, if the engine watched and it is one of the last
-    /// [`MAX_WAYS`] that came in.
+    /// [`MAX_WAYS`] that came in, with [`MAX_WAY_HOPS`] at most.
     #[must_use]
     pub fn way(&self, id: u64) -> Option<&Explanation> {
         let number = self.number(id)?;
@@ -218,8 +218,14 @@ const MOST_NAMES: usize = 8;
 /// Frames whose ways are kept.
 pub const MAX_WAYS: usize = 64;
 
+/// Hops of a way that is kept: one that is longer goes round, and in words it would take megabytes.
+pub const MAX_WAY_HOPS: usize = 1_024;
+
 impl Sink for Observation {
     fn watched(&mut self, network: &Network, it: &Watched<'_>) -> io::Result<()> {
+        if it.trace.hops().len() > MAX_WAY_HOPS {
+            return Ok(());
+        }
         self.ways.truncate(MAX_WAYS - 1);
         let (trace, number) = (it.trace, it.number);
         let way = Explanation::new(network, trace, number, it.ingress, it.octets);

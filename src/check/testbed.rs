@@ -510,6 +510,21 @@ mod tests {
             missing.contains("  not taken: p2 out at 0.000000000 s: "),
             "{missing}"
         );
+        // A frame that goes round has a way that nobody reads.
+        let mut round = Testbed::from_script(
+            "ip link add br0 up type bridge mcast_snooping 0
+             ip link add br1 up type bridge mcast_snooping 0
+             ip tuntap add p1 mode tap
+             ip link add a0 up type veth peer name b0
+             ip link add a1 up type veth peer name b1
+             ip link set p1 up master br0
+             ip link set a0 master br0
+             ip link set a1 master br0
+             ip link set b0 up master br1
+             ip link set b1 up master br1",
+        );
+        round.send("p1", &ask);
+        assert!(round.observation.ways.is_empty());
         for told in [&other, &missing] {
             assert!(
                 told.contains("    | verdict: forwarded, 1 copy\n"),
